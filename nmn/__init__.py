@@ -1,0 +1,1 @@
+"""A neuro-symbolic reasoning engine: questions become programs, programs are executed and seen."""

@@ -1,0 +1,66 @@
+"""The type checker."""
+
+from nmn.domain import Domain
+from nmn.errors import ProgramTypeError, listing, nearest
+from nmn.program.ops import arguments_of, operation
+from nmn.program.program import Program
+from nmn.program.types import ArgumentKind, Kind, Type
+
+ROOT_KINDS = (Kind.BOOL, Kind.NUMBER, Kind.VALUE)
+"""What a whole program may yield."""
+
+
+def typecheck(program: Program, domain: Domain, *, whole: bool = True) -> tuple[Type, ...]:
+    """The type of every node.
+
+    Args:
+        whole: the root must be an answer (`Bool`, `Number` or `Value`); a part may be a mask.
+
+    Raises:
+        ProgramTypeError: the first node, in order, that does not fit, with the way to it.
+        UnknownNameError: an operation that is not in the table.
+    """
+    types: list[Type] = []
+    for index, node in enumerate(program.nodes):
+        row = operation(node.operation)
+        problem = _argument_problem(row.argument, node.argument, domain)
+        if problem is not None:
+            raise ProgramTypeError(program.path_to(index), *problem)
+        wanted = row.input_types(node.argument)
+        got = tuple(types[source] for source in node.inputs)
+        if len(got) != len(wanted):
+            raise ProgramTypeError(program.path_to(index), _inputs(wanted), _inputs(got))
+        for position, (want, have) in enumerate(zip(wanted, got, strict=True), start=1):
+            if want != have:
+                place = f" as input {position}" if len(wanted) > 1 else ""
+                child = program.nodes[node.inputs[position - 1]].label
+                raise ProgramTypeError(
+                    program.path_to(index), f"{want}{place}", f"{have} from {child}"
+                )
+        types.append(row.output_type(node.argument))
+    if whole and types[-1].kind not in ROOT_KINDS:
+        answers = f"{listing(ROOT_KINDS)} at the root, as in exists(...)"
+        raise ProgramTypeError((program.root.label,), answers, str(types[-1]))
+    return tuple(types)
+
+
+def _argument_problem(
+    kind: ArgumentKind, argument: str | None, domain: Domain
+) -> tuple[str, str] | None:
+    """`(wanted, got)` where the argument does not fit, else None."""
+    known = [name for name in arguments_of(kind, domain) if name is not None]
+    if argument is None:
+        return (f"a {kind} in brackets, as in [{known[0]}]", "none") if known else None
+    if not known:
+        return "no argument in brackets", f"[{argument}]"
+    if argument in known:
+        return None
+    wanted = f"a {kind} of domain {domain.name} ({listing(nearest(argument, known))})"
+    return wanted, f"'{argument}'"
+
+
+def _inputs(types: tuple[Type, ...]) -> str:
+    if not types:
+        return "no inputs"
+    count = "1 input" if len(types) == 1 else f"{len(types)} inputs"
+    return f"{count} ({', '.join(map(str, types))})"
