@@ -1,0 +1,35 @@
+"""What every parser gives, whether it is a grammar or learned."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from nmn.program.program import Program, Span
+
+
+@dataclass(frozen=True)
+class Parse:
+    """One reading of a question.
+
+    Attributes:
+        spans: for each node of the program, the characters `[start, end)` it stands for.
+        score: natural logarithm of a probability or preference; higher is better.
+        warnings: what the reader should know, e.g. that the question contradicts itself.
+    """
+
+    question: str
+    program: Program
+    spans: tuple[tuple[Span, ...], ...]
+    score: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+class Parser(Protocol):
+    """Turns a question into programs."""
+
+    def parse(self, question: str) -> list[Parse]:
+        """The readings of `question`, best first, at least one.
+
+        Raises:
+            QuestionError: there is none.
+        """
+        ...

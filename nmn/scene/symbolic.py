@@ -1,0 +1,142 @@
+"""Exact execution of programs on scene graphs, by the meaning of each operation.
+
+Masks are frozen sets of object indices. `relate` and `same` of a set are the union over its
+members (`same` leaves each member itself out); of the empty set, empty. `unique` and `query`
+need exactly one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nmn.errors import ExecutionError
+from nmn.program.ops import covering
+from nmn.program.program import Node, Program
+from nmn.scene.scene import Scene
+
+Mask = frozenset[int]
+Result = Mask | bool | int | str
+"""The value of a step: Mask, Bool, Number or Value."""
+
+
+@dataclass(frozen=True)
+class SymbolicExecution:
+    """All intermediate results of one program on one scene.
+
+    Attributes:
+        results: one a node; None for nodes that the root does not depend on.
+    """
+
+    program: Program
+    results: tuple[Result | None, ...]
+
+    @property
+    def answer(self) -> str:
+        """The root's value as an answer string."""
+        return as_answer(self.results[-1])
+
+
+def as_answer(value: Result | None) -> str:
+    """`yes`, `no`, a number, or the value itself.
+
+    Raises:
+        TypeError: a mask is not an answer.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | str):
+        return str(value)
+    raise TypeError(f"a mask is not an answer: {value}")
+
+
+def execute(program: Program, scene: Scene) -> SymbolicExecution:
+    """Run a well-typed program on a scene.
+
+    Raises:
+        ExecutionError: `unique` or `query` of none or several, with the node named.
+    """
+    results: list[Result | None] = []
+    for index, (node, needed) in enumerate(zip(program.nodes, program.reachable, strict=True)):
+        if not needed:
+            results.append(None)
+            continue
+        inputs = [results[source] for source in node.inputs]
+        try:
+            results.append(_RULES[node.operation](scene, node, *inputs))
+        except _NotOneError as error:
+            problem = f"needs exactly one object, got {error.count}"
+            raise ExecutionError(node.operation, program.path_to(index), problem) from error
+    return SymbolicExecution(program, tuple(results))
+
+
+class _NotOneError(Exception):
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+def _the_one(mask: Mask) -> int:
+    if len(mask) != 1:
+        raise _NotOneError(len(mask))
+    return next(iter(mask))
+
+
+def _scene(scene: Scene, _: Node) -> Mask:
+    return frozenset(index for index, item in enumerate(scene.objects) if item.present)
+
+
+def _filter(scene: Scene, node: Node, mask: Mask) -> Mask:
+    concept = node.argument
+    return frozenset(i for i in mask if concept in scene.objects[i].attributes.values())
+
+
+def _find(scene: Scene, node: Node) -> Mask:
+    return _filter(scene, node, _scene(scene, node))
+
+
+def _relate(scene: Scene, node: Node, mask: Mask) -> Mask:
+    rows = scene.relations[node.argument or ""]
+    return frozenset(other for index in mask for other in rows[index])
+
+
+def _same(scene: Scene, node: Node, mask: Mask) -> Mask:
+    attribute = node.argument or ""
+    values = [item.attributes.get(attribute) for item in scene.objects]
+    return frozenset(
+        other
+        for index in mask
+        for other, value in enumerate(values)
+        if other != index and value is not None and value == values[index]
+    )
+
+
+def _unique(_: Scene, __: Node, mask: Mask) -> Mask:
+    return frozenset((_the_one(mask),))
+
+
+def _query(scene: Scene, node: Node, mask: Mask) -> str:
+    attributes = scene.objects[_the_one(mask)].attributes
+    if node.argument not in attributes:
+        raise _NotOneError(0)
+    return attributes[node.argument]
+
+
+_RULES: Mapping[str, Callable[..., Result]] = covering(
+    {
+        "scene": _scene,
+        "find": _find,
+        "filter": _filter,
+        "relate": _relate,
+        "same": _same,
+        "unique": _unique,
+        "and": lambda _, __, first, second: first & second,
+        "or": lambda _, __, first, second: first | second,
+        "exists": lambda _, __, mask: bool(mask),
+        "count": lambda _, __, mask: len(mask),
+        "query": _query,
+        "equal": lambda _, __, first, second: first == second,
+        "equal_number": lambda _, __, first, second: first == second,
+        "less_than": lambda _, __, first, second: first < second,
+        "greater_than": lambda _, __, first, second: first > second,
+    },
+    "symbolic execution",
+)
