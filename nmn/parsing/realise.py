@@ -60,7 +60,7 @@ class _Realiser:
     def predicate(self, index: int) -> str:
         """What is said of the subject of `is`: a description, an adjective or a thing."""
         node = self.program.nodes[index]
-        if node.operation in ("find", "filter", "scene"):
+        if self._is_name(index):
             return self.complement(index)
         return self.description(index)
 
@@ -73,7 +73,7 @@ class _Realiser:
 
     def item(self, index: int) -> str:
         node = self.program.nodes[index]
-        if node.operation != "and" or self._qualities(node.inputs[0]):
+        if node.operation != "and" or self._is_name(index):
             return self.thing(index)
         first, second = node.inputs
         return f"{self.thing(first)} {self.description(second)}"
@@ -95,7 +95,7 @@ class _Realiser:
             return f"{self._alternatives(qualities)} {anything}"
         if node.operation == "filter" and node.argument is not None:
             return f"{self._adjective(node.argument)} {self.name(node.inputs[0])}"
-        if node.operation == "and":
+        if node.operation == "and" and self._is_name(index):
             first, second = node.inputs
             return f"{self._alternatives(self._qualities(first))} {self.name(second)}"
         raise RealisationError(str(self.program), f"{node.label} is not a thing with a name")
@@ -109,7 +109,7 @@ class _Realiser:
 
     def conjunction(self, index: int) -> str:
         node = self.program.nodes[index]
-        if node.operation != "and" or self._qualities(node.inputs[0]):
+        if node.operation != "and" or self._is_name(index):
             return self.clause(index)
         first, second = node.inputs
         return f"{self.conjunction(first)} {self._word('AND')} {self.clause(second)}"
@@ -142,6 +142,17 @@ class _Realiser:
             second_is_one = self.program.nodes[node.inputs[1]].operation == "find"
             return [*first, *second] if first and second and second_is_one else []
         return []
+
+    def _is_name(self, index: int) -> bool:
+        """Whether it is all said by adjectives and a noun: `a red or blue circle`."""
+        while True:
+            node = self.program.nodes[index]
+            if node.operation == "filter":
+                index = node.inputs[0]
+            elif node.operation == "and" and len(self._qualities(node.inputs[0])) > 1:
+                index = node.inputs[1]
+            else:
+                return node.operation == "scene" or bool(self._qualities(index))
 
     def _alternatives(self, concepts: list[str]) -> str:
         return f" {self._word('OR')} ".join(self._adjective(concept) for concept in concepts)

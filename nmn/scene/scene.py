@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from nmn.domain import Domain
 from nmn.errors import DataError, UnknownNameError
@@ -84,19 +85,21 @@ def grid_scene(
     """
     rows, columns = len(cells), len(cells[0])
     objects = tuple(
-        SceneObject(dict(cell or {}), position=(float(column), float(row)))
+        SceneObject(cell or {}, position=(float(column), float(row)))
         for row, line in enumerate(cells)
         for column, cell in enumerate(line)
     )
-
-    def neighbours(step: tuple[int, int]) -> tuple[tuple[int, ...], ...]:
-        places = ((row + step[0], column + step[1]) for row, column in _places(rows, columns))
-        inside = ((r, c) if 0 <= r < rows and 0 <= c < columns else None for r, c in places)
-        return tuple(() if place is None else (place[0] * columns + place[1],) for place in inside)
-
-    relations = {relation: neighbours(step) for relation, step in _STEPS.items()}
-    return Scene(objects, relations, (rows, columns), name)
+    return Scene(objects, _neighbours(rows, columns), (rows, columns), name)
 
 
-def _places(rows: int, columns: int) -> list[tuple[int, int]]:
-    return [(row, column) for row in range(rows) for column in range(columns)]
+@cache
+def _neighbours(rows: int, columns: int) -> Mapping[str, tuple[tuple[int, ...], ...]]:
+    """For each relation and cell, the cell that is so placed to it, if it is in the grid."""
+    places = [(row, column) for row in range(rows) for column in range(columns)]
+    return {
+        relation: tuple(
+            (place[0] * columns + place[1],) if place in places else ()
+            for place in ((row + down, column + right) for row, column in places)
+        )
+        for relation, (down, right) in _STEPS.items()
+    }

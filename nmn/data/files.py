@@ -1,0 +1,94 @@
+"""Reading of the kinds of files that data sets are made of, plain or gzipped.
+
+Every failure is a `DataError` that names the file. Nothing that is read is ever executed:
+arrays are read without pickle.
+"""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nmn.data.example import Picture
+from nmn.errors import DataError
+from nmn.resources import unreadable
+
+_BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+_MAX_PIXELS = 50_000_000
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """`folder/name` or `folder/name.gz`, whichever there is."""
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def open_plain_or_gzip(path: Path) -> BinaryIO:
+    """A binary stream over the content of a file whose name may end in `.gz`."""
+    return cast(BinaryIO, gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file, without their ends."""
+    try:
+        with open_plain_or_gzip(path) as stream:
+            return stream.read().decode("utf-8").splitlines()
+    except _BROKEN_GZIP as error:
+        raise DataError(str(path), "the gzip stream breaks off") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise DataError(str(path), f"not UTF-8 text (byte {error.start})") from error
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """A `.npy` array, plain or gzipped."""
+    try:
+        with open_plain_or_gzip(path) as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+    except _BROKEN_GZIP as error:
+        raise DataError(str(path), "the gzip stream breaks off") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, MemoryError) as error:
+        raise DataError(str(path), f"a broken .npy file: {error}") from error
+    return cast(NDArray[Any], array)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file, plain or gzipped."""
+    text = "\n".join(read_lines(path))
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DataError(str(path), f"not valid JSON: {error.msg}", where) from error
+    except RecursionError as error:
+        raise DataError(str(path), "not valid JSON: nested too deeply") from error
+
+
+def read_picture(path: Path) -> Picture:
+    """A picture file as RGB; an alpha channel that is everywhere opaque is dropped.
+
+    Raises:
+        DataError: no such file, not a picture, broken, or of a mode without colours.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                size = f"{image.width}x{image.height}"
+                raise DataError(str(path), f"wanted at most {_MAX_PIXELS} pixels, got {size}")
+            if image.mode not in ("RGB", "RGBA", "P"):
+                raise DataError(str(path), f"wanted a colour picture (RGB), got mode {image.mode}")
+            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    except OSError as error:
+        if path.is_file() and error.errno is None:
+            raise DataError(str(path), "not a picture, or a broken one") from error
+        raise unreadable(path, error) from error
+    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(str(path), f"not a picture that can be read: {error}") from error
