@@ -7,8 +7,8 @@ ever puts a test composition into training.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -17,9 +17,9 @@ from pydantic import Field
 from nmn.config import Config
 from nmn.data.example import Example, ListDataset, question_type
 from nmn.domain import Domain, load_domain
+from nmn.errors import RealisationError
 from nmn.parsing.realise import realise
 from nmn.program.canonical import canonical
-from nmn.program.codecs import from_sexpression
 from nmn.program.program import Program, call
 from nmn.render.flat import draw_cells
 from nmn.scene.scene import Scene, grid_scene
@@ -46,31 +46,46 @@ class ShapesWorldConfig(Config):
         nested: probability that a relation starts at a described thing ("above a circle left
             of a square") where it could also follow on another ("above left of a square").
         alternatives: probability that a thing is one of two ("a circle or a square").
+        pictures_per_question: pictures in a row that a question is asked of, half of them to be
+            answered yes, half no (64 in the published data).
         train_share, val_share: parts of all compositions that are for train and val; the rest
             is for test.
-        held_out: further compositions, as s-expressions, that never occur in train.
     """
 
     empty: float = Field(0.2, ge=0, lt=1)
     relation_counts: tuple[float, ...] = Field((0.2, 0.4, 0.4), min_length=1)
-    two_concepts: float = Field(0.2, ge=0, le=1)
+    two_concepts: float = Field(0.4, ge=0, le=1)
     anything: float = Field(0.05, ge=0, le=1)
     nested: float = Field(0.2, ge=0, le=1)
-    alternatives: float = Field(0.05, ge=0, le=1)
-    train_share: float = Field(0.5, gt=0, lt=1)
+    alternatives: float = Field(0.1, ge=0, le=1)
+    pictures_per_question: int = Field(4, ge=1)
+    train_share: float = Field(0.8, gt=0, lt=1)
     val_share: float = Field(0.1, gt=0, lt=1)
-    held_out: tuple[str, ...] = ()
 
 
 def split_of(program: Program, config: ShapesWorldConfig) -> Split:
-    """The one split that questions with this composition belong to."""
-    composition = str(canonical(program))
-    if composition in _held_out(config.held_out):
+    """The one split that questions with this composition belong to.
+
+    Questions after a single concept ("is there a circle") are all for training. Those of the
+    published form are all for test, so whoever trains on this world has never seen a question
+    of the published data: each is a new composition.
+    """
+    if len(program) <= 2:
+        return "train"
+    if has_published_form(program):
         return "test"
-    place = fraction(composition)
+    place = fraction(str(canonical(program)))
     if place < config.train_share:
         return "train"
     return "val" if place < config.train_share + config.val_share else "test"
+
+
+def has_published_form(program: Program) -> bool:
+    """Whether it is `(is concept (relation ... concept))` with at most two relations."""
+    operations = [node.operation for node in program.preorder()]
+    relations = operations.count("relate")
+    form = ["exists", "and", "find", *["relate"] * relations, "find"]
+    return relations <= 2 and operations == form
 
 
 def generate_shapes(
@@ -108,8 +123,11 @@ class _World:
 
     def chunk(self, start: int, count: int) -> list[Example]:
         """`count` examples on scenes that no other example has."""
-        pool = _Pool(self.config, self.scenes, 2 * count)
-        drawn = [self._question(pool) for _ in range(count)]
+        pool = _Pool(self.config, self.scenes, 2 * count + _TRIES)
+        drawn: list[tuple[Program, str, str, int]] = []
+        while len(drawn) < count:
+            drawn.extend(self._question(pool))
+        del drawn[count:]
         chosen = [scene for *_, scene in drawn]
         pictures = draw_cells(pool.shapes[chosen], pool.colors[chosen], self.pictures)
         return [
@@ -126,23 +144,30 @@ class _World:
             for index, (program, question, answer, scene) in enumerate(drawn)
         ]
 
-    def _question(self, pool: "_Pool") -> tuple[Program, str, str, int]:
-        wanted = "yes" if self.questions.random() < 0.5 else "no"
-        while True:
-            program = _Questions(self.config, self.domain, self.questions).question()
-            question = self._sentence(program)
-            if question is None:
-                continue
-            scene = pool.take(program, wanted)
-            if scene is not None:
-                return program, question, wanted, scene
+    def _question(self, pool: "_Pool") -> list[tuple[Program, str, str, int]]:
+        """One program of this split with its pictures; none where it cannot be balanced."""
+        program = _Questions(self.config, self.domain, self.questions).question()
+        question = self._sentence(program)
+        if question is None:
+            return []
+        count = self.config.pictures_per_question
+        answers = ["yes", "no"] * (count // 2 + 1)
+        answers = answers[int(self.questions.integers(2)) :][:count]
+        scenes = [pool.take(program, answer) for answer in answers]
+        if None in scenes:
             self.said[program] = None
+            pool.give_back([scene for scene in scenes if scene is not None])
+            return []
+        pairs = zip(answers, scenes, strict=True)
+        return [(program, question, answer, scene) for answer, scene in pairs if scene is not None]
 
     def _sentence(self, program: Program) -> str | None:
         """The English of a program of this split; None for others and for those given up."""
         if program not in self.said:
-            ours = split_of(program, self.config) == self.split
-            self.said[program] = realise(program, self.domain) if ours else None
+            self.said[program] = None
+            if split_of(program, self.config) == self.split:
+                with suppress(RealisationError):
+                    self.said[program] = realise(program, self.domain)
         return self.said[program]
 
 
@@ -164,10 +189,14 @@ class _Pool:
 
     def take(self, program: Program, answer: str) -> int | None:
         """The first free scene on which `program` has `answer`; None after too many tries."""
-        for place, index in enumerate(self._free[-_TRIES:]):
+        for place, index in enumerate(self._free[:_TRIES]):
             if execute(program, self.scenes[index]).answer == answer:
-                return self._free.pop(place - min(_TRIES, len(self._free)))
+                return self._free.pop(place)
         return None
+
+    def give_back(self, scenes: list[int]) -> None:
+        """Undo `take`."""
+        self._free.extend(scenes)
 
 
 @dataclass(frozen=True)
@@ -183,9 +212,12 @@ class _Questions:
         relations = int(self.random.choice(len(weights), p=weights / weights.sum()))
         if relations:
             return call("exists", self.described(relations))
-        if self._chance(0.5):
-            return call("exists", call("and", self.concept(), self.concept()))
-        return call("exists", self.two_concepts())
+        kinds = (self.concept, self.two_concepts, self.either, self.both)
+        return call("exists", kinds[int(self.random.integers(len(kinds)))]())
+
+    def both(self) -> Program:
+        subject = self.either() if self._chance(0.5) else self.concept()
+        return call("and", subject, self.concept())
 
     def described(self, relations: int) -> Program:
         return call("and", self.thing(), self.place(relations))
@@ -202,7 +234,7 @@ class _Questions:
 
     def things(self) -> Program:
         if self._chance(self.config.alternatives):
-            return call("or", self.concept(), self.concept())
+            return self.either()
         return self.thing()
 
     def thing(self) -> Program:
@@ -213,6 +245,9 @@ class _Questions:
     def two_concepts(self) -> Program:
         color, shape = (self._choice(a.values) for a in self.domain.attributes)
         return call("filter", call("find", argument=shape), argument=color)
+
+    def either(self) -> Program:
+        return call("or", self.concept(), self.concept())
 
     def concept(self) -> Program:
         return call("find", argument=self._choice(self.domain.concepts))
@@ -235,9 +270,3 @@ def _as_scene(shapes: list[list[int]], colors: list[list[int]], domain: Domain) 
             for shape_row, color_row in zip(shapes, colors, strict=True)
         )
     )
-
-
-@cache
-def _held_out(expressions: tuple[str, ...]) -> frozenset[str]:
-    domain = load_domain("shapes")
-    return frozenset(str(canonical(from_sexpression(text, domain))) for text in expressions)

@@ -1,5 +1,7 @@
 """The type checker."""
 
+from collections.abc import Callable
+
 from nmn.domain import Domain
 from nmn.errors import ProgramTypeError, listing, nearest
 from nmn.program.ops import arguments_of, operation
@@ -42,6 +44,26 @@ def typecheck(program: Program, domain: Domain, *, whole: bool = True) -> tuple[
         answers = f"{listing(ROOT_KINDS)} at the root, as in exists(...)"
         raise ProgramTypeError((program.root.label,), answers, str(types[-1]))
     return tuple(types)
+
+
+def answers_of(output: Type, domain: Domain) -> tuple[int, ...]:
+    """Indices of the answers of `domain` that a result of type `output` can be.
+
+    Raises:
+        ProgramTypeError: the domain has none, so no such question can be answered in it.
+    """
+    wanted: Callable[[str], bool]
+    if output.kind is Kind.BOOL:
+        wanted = ("yes", "no").__contains__
+    elif output.kind is Kind.NUMBER:
+        wanted = str.isdecimal
+    else:
+        wanted = domain.values_of(output.attribute or "").__contains__
+    found = tuple(index for index, answer in enumerate(domain.answers) if wanted(answer))
+    if not found:
+        answers = f"an answer of domain {domain.name} ({listing(domain.answers)})"
+        raise ProgramTypeError(("root",), answers, str(output))
+    return found
 
 
 def _argument_problem(

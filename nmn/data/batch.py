@@ -1,0 +1,105 @@
+"""Examples as tensors: each picture once, and for each question the index of its picture."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nmn.data.example import Dataset, Example
+from nmn.data.vocabulary import WordVocabulary
+from nmn.domain import Domain
+from nmn.errors import DataError
+from nmn.program.program import Program
+from nmn.scene.scene import Scene
+
+UNKNOWN = -1
+"""The answer index of a question whose answer is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Questions and the pictures they are about.
+
+    Attributes:
+        pictures: RGB in [0, 1], each picture once.
+        picture: for each question, the index of its picture.
+        tokens: indices of the words of each question, padded with `WordVocabulary.PAD`.
+        answers: indices into the answers of the domain, or `UNKNOWN`.
+    """
+
+    questions: tuple[str, ...]
+    pictures: Float[Tensor, "picture 3 height width"]
+    picture: Int[Tensor, " batch"]
+    tokens: Int[Tensor, "batch token"]
+    programs: tuple[Program | None, ...]
+    answers: Int[Tensor, " batch"]
+    scenes: tuple[Scene | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(
+            self.questions,
+            self.pictures.to(device),
+            self.picture.to(device),
+            self.tokens.to(device),
+            self.programs,
+            self.answers.to(device),
+            self.scenes,
+        )
+
+
+def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabulary) -> Batch:
+    """A batch of `examples`.
+
+    Raises:
+        DataError: an example without picture, pictures of different sizes, or an answer that
+            the domain does not have.
+    """
+    places: dict[int, int] = {}
+    pictures = []
+    for example in examples:
+        if example.image_index in places:
+            continue
+        where = f"question {example.question_index}"
+        if example.picture is None:
+            raise DataError("batch", "the question has no picture", where)
+        if pictures and example.picture.shape != pictures[0].shape:
+            got = f"{example.picture.shape} after {pictures[0].shape}"
+            raise DataError("batch", f"pictures of different sizes: {got}", where)
+        places[example.image_index] = len(pictures)
+        pictures.append(example.picture)
+    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return Batch(
+        questions=tuple(example.question for example in examples),
+        pictures=stacked.float() / 255,
+        picture=torch.tensor([places[example.image_index] for example in examples]),
+        tokens=vocabulary.encode([example.tokens for example in examples]),
+        programs=tuple(example.program for example in examples),
+        answers=torch.tensor([_answer_index(example, domain) for example in examples]),
+        scenes=tuple(example.scene for example in examples),
+    )
+
+
+def batches(
+    data: Dataset, vocabulary: WordVocabulary, size: int, order: Sequence[int] | None = None
+) -> Iterator[Batch]:
+    """Batches of up to `size` examples, in the data's or a given `order`."""
+    indices = range(len(data)) if order is None else order
+    for start in range(0, len(indices), size):
+        chosen = [data[index] for index in indices[start : start + size]]
+        yield collate(chosen, data.domain, vocabulary)
+
+
+def _answer_index(example: Example, domain: Domain) -> int:
+    if example.answer is None:
+        return UNKNOWN
+    if example.answer not in domain.answers:
+        problem = f"'{example.answer}' is no answer of domain {domain.name}"
+        raise DataError("batch", problem, f"question {example.question_index}")
+    return domain.answers.index(example.answer)

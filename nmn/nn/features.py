@@ -1,0 +1,57 @@
+"""What modules look at: cells of a grid, detected objects, object states, or graph nodes alike."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from nmn.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A batch of pictures, each as a set of cells.
+
+    Attributes:
+        values: what is seen in each cell.
+        positions: where each cell is, x and y in [-1, 1], from left to right and top to bottom.
+        present: which cells there are; pictures with fewer than others are padded.
+        grid: `(rows, columns)` where the cells are a full grid in row-major order, else None.
+
+    Raises:
+        ShapeError: the fields do not fit together.
+    """
+
+    values: Float[Tensor, "picture cell channel"]
+    positions: Float[Tensor, "picture cell 2"]
+    present: Bool[Tensor, "picture cell"]
+    grid: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        pictures, cells, _ = self.values.shape
+        for name, shape, wanted in (
+            ("positions", tuple(self.positions.shape), (pictures, cells, 2)),
+            ("present", tuple(self.present.shape), (pictures, cells)),
+        ):
+            if shape != wanted:
+                raise ShapeError(f"features.{name}", str(wanted), str(shape))
+        if self.grid is not None and self.grid[0] * self.grid[1] != cells:
+            raise ShapeError("features.grid", f"{cells} cells", f"{self.grid}")
+
+
+def grid_features(values: Float[Tensor, "picture channel height width"]) -> Features:
+    """The cells of a feature map as features, with positions on the grid."""
+    pictures, _, height, width = values.shape
+    cells = values.flatten(2).transpose(1, 2)
+    positions = grid_positions(height, width).to(values).expand(pictures, -1, -1)
+    present = torch.ones(pictures, height * width, dtype=torch.bool, device=values.device)
+    return Features(cells, positions, present, (height, width))
+
+
+def grid_positions(height: int, width: int) -> Float[Tensor, "cell 2"]:
+    """Centres of the cells of a grid in [-1, 1], x then y, in row-major order."""
+    x = (torch.arange(width) * 2 + 1) / width - 1
+    y = (torch.arange(height) * 2 + 1) / height - 1
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten()], dim=1)

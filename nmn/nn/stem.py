@@ -1,0 +1,55 @@
+"""The convolutional network that turns pictures into features."""
+
+from pydantic import Field
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from nmn.config import Config
+from nmn.errors import ShapeError
+from nmn.nn.features import Features, grid_features
+
+
+class StemConfig(Config):
+    """Layers of a stem.
+
+    Attributes:
+        height, width: of the pictures, in pixels.
+        layers: `(channels, kernel, stride)` of each convolution; all are followed by ReLU. The
+            defaults see each 10x10 cell of SHAPES on its own.
+    """
+
+    height: int = Field(30, gt=0)
+    width: int = Field(30, gt=0)
+    layers: tuple[tuple[int, int, int], ...] = ((64, 10, 10), (64, 1, 1), (64, 1, 1))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the features."""
+        return self.layers[-1][0]
+
+
+class Stem(nn.Module):
+    """Convolutions without padding, each followed by ReLU."""
+
+    def __init__(self, config: StemConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        before = 3
+        for channels, kernel, stride in config.layers:
+            layers += [nn.Conv2d(before, channels, kernel, stride), nn.ReLU()]
+            before = channels
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, pictures: Float[Tensor, "picture 3 height width"]) -> Features:
+        """Features of pictures with values in [0, 1].
+
+        Raises:
+            ShapeError: pictures of another size than the stem was built for.
+        """
+        height, width = pictures.shape[-2:]
+        if (height, width) != (self.config.height, self.config.width):
+            wanted = f"{self.config.width}x{self.config.height}"
+            raise ShapeError("pictures", wanted, f"{width}x{height}")
+        features: Features = grid_features(self.layers(pictures))
+        return features
