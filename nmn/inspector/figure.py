@@ -1,0 +1,97 @@
+"""A trace as one PNG picture."""
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from nmn.inspector.layout import Place, explanation, is_wrong, places, result_text
+from nmn.inspector.overlay import enlarged, overlay
+from nmn.program.trace import Trace, TraceStep
+
+_WIDTH, _HEIGHT = 1.75, 2.15
+"""Inches of a step with its surroundings."""
+
+_MAX_INCHES = 60.0
+
+
+def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
+    """The picture, the question, and the program as a graph with every step's mask, as PNG."""
+    spots = places(trace)
+    columns = max(spot.column for spot in spots) + 1
+    rows = max(spot.row for spot in spots) + 1
+    width = max(columns * _WIDTH + 2.6, 6.0)
+    height = rows * _HEIGHT + 0.9
+    figure = Figure(figsize=(min(width, _MAX_INCHES), min(height, _MAX_INCHES)), dpi=100)
+    figure.text(0.15 / width, 1 - 0.34 / height, _wrapped(trace.question), fontsize=13, weight="bold")
+    figure.text(0.15 / width, 1 - 0.64 / height, explanation(trace), fontsize=10, color="#555555")
+    _shown_picture(figure, trace, picture, width, height)
+    centres = [_centre(spot, height) for spot in spots]
+    edges = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height), zorder=-1)
+    edges.set_axis_off()
+    for index, step in enumerate(trace.steps):
+        for source in step.inputs:
+            start, end = centres[source], centres[index]
+            edges.annotate(
+                "",
+                xy=(end[0], end[1] + 0.98),
+                xytext=(start[0], start[1] - 0.66),
+                arrowprops={"arrowstyle": "-|>", "color": "#888888", "lw": 1.2},
+            )
+    for step, centre in zip(trace.steps, centres, strict=True):
+        _shown_step(figure, trace, picture, step, centre, (width, height))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white")
+    return buffer.getvalue()
+
+
+def _centre(spot: Place, height: float) -> tuple[float, float]:
+    return 2.6 + (spot.column + 0.5) * _WIDTH, height - 0.95 - (spot.row + 0.5) * _HEIGHT
+
+
+def _shown_picture(
+    figure: Figure, trace: Trace, picture: NDArray[np.uint8], width: float, height: float
+) -> None:
+    tall = 2.2 * picture.shape[0] / picture.shape[1]
+    axes = figure.add_axes((0.2 / width, 1 - (0.95 + tall) / height, 2.2 / width, tall / height))
+    axes.imshow(enlarged(picture, 440))
+    axes.set_axis_off()
+    answer = trace.answer or "no answer"
+    chance = "" if trace.probability is None else f"\n{trace.probability:.1%}"
+    x, y = 1.3 / width, 1 - (1.35 + tall) / height
+    figure.text(x, y, answer, fontsize=22, weight="bold", ha="center", va="center")
+    figure.text(x, y - 0.3 / height, chance.strip(), fontsize=11, ha="center", va="center")
+
+
+def _shown_step(
+    figure: Figure,
+    trace: Trace,
+    picture: NDArray[np.uint8],
+    step: TraceStep,
+    centre: tuple[float, float],
+    size: tuple[float, float],
+) -> None:
+    x, y = centre
+    color = "#c62828" if is_wrong(step) else "#222222"
+    figure.text(
+        x / size[0], (y + 0.84) / size[1], step.label, fontsize=10, ha="center", va="center",
+        family="monospace", weight="bold", color=color,
+    )
+    axes = figure.add_axes(
+        ((x - 0.65) / size[0], (y - 0.58) / size[1], 1.3 / size[0], 1.3 / size[1])
+    )
+    axes.set_axis_off()
+    what = "cell" if trace.grid is not None else "object"
+    if step.mask is None:
+        shown = result_text(step)
+        axes.text(0.5, 0.5, shown, fontsize=22, ha="center", va="center", color=color)
+        return
+    axes.imshow(overlay(picture, step.mask, grid=trace.grid, boxes=trace.boxes, width=260))
+    caption = result_text(step, what) + (" (wrong)" if is_wrong(step) else "")
+    axes.set_title(caption, fontsize=8, y=-0.14, color="#555555" if color == "#222222" else color)
+
+
+def _wrapped(question: str, limit: int = 90) -> str:
+    flat = " ".join(question.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

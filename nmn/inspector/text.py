@@ -1,0 +1,41 @@
+"""A trace as plain text, for the terminal."""
+
+from nmn.inspector.layout import MEANT, explanation, is_wrong, result_text
+from nmn.program.trace import Trace, TraceStep
+
+_MAX_CELLS = 49
+
+
+def as_text(trace: Trace) -> str:
+    """The steps as a tree, the answer first, each mask of a small grid drawn row by row."""
+    lines = [explanation(trace), ""]
+    stack = [(len(trace.steps) - 1, "", "")]
+    drawn = []
+    while stack:
+        index, lead, below = stack.pop()
+        step = trace.steps[index]
+        drawn.append((f"{lead}{step.label}", _value(trace, step)))
+        last = len(step.inputs) - 1
+        children = [
+            (source, below + ("└ " if n == last else "├ "), below + ("  " if n == last else "│ "))
+            for n, source in enumerate(step.inputs)
+        ]
+        stack.extend(reversed(children))
+    width = max(len(label) for label, _ in drawn)
+    lines.extend(f"{label:<{width}}  {value}" for label, value in drawn)
+    return "\n".join(lines)
+
+
+def _value(trace: Trace, step: TraceStep) -> str:
+    parts = []
+    if step.mask is not None and trace.grid is not None and len(step.mask) <= _MAX_CELLS:
+        columns = trace.grid[1]
+        marks = ["■" if value > MEANT else "·" for value in step.mask]
+        rows = ["".join(marks[i : i + columns]) for i in range(0, len(marks), columns)]
+        parts.append(" ".join(rows))
+    parts.append(result_text(step, "cell" if trace.grid is not None else "object"))
+    if step.mask is None and step.confidence is not None:
+        parts.append(f"({step.confidence:.1%})")
+    if is_wrong(step):
+        parts.append("WRONG")
+    return "  ".join(parts)
