@@ -65,7 +65,9 @@ class Domain:
 
     @cached_property
     def _attribute_of(self) -> dict[str, str]:
-        return {value: attribute.name for attribute in self.attributes for value in attribute.values}
+        return {
+            value: attribute.name for attribute in self.attributes for value in attribute.values
+        }
 
     def attribute_of(self, concept: str) -> str:
         """The attribute that has `concept` as a value.

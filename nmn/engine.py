@@ -53,9 +53,7 @@ class Engine:
     checkpoint: Checkpoint
     parser: Parser
 
-    def ask(
-        self, question: str, image: str | Path | Picture, scene: Scene | None = None
-    ) -> Answer:
+    def ask(self, question: str, image: str | Path | Picture, scene: Scene | None = None) -> Answer:
         """Answer a question about a picture.
 
         Args:

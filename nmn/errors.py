@@ -99,7 +99,7 @@ class QuestionError(NMNError):
     advice: str = ""
 
     def __str__(self) -> str:
-        where = f"line {self.line}, column {self.column} of \"{shortened(self.question)}\""
+        where = f'line {self.line}, column {self.column} of "{shortened(self.question)}"'
         parts = [f"{self.problem} at {where}"]
         if self.expected:
             parts.append(f"nearest: {listing(self.expected)}")

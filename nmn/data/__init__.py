@@ -7,9 +7,9 @@ from nmn.data.example import Dataset, Example, ListDataset, question_type
 from nmn.data.shapes import read_shapes, shapes_splits
 from nmn.errors import DataError
 
-DATASETS: Mapping[
-    str, tuple[Callable[[Path], tuple[str, ...]], Callable[[Path, str], Dataset]]
-] = {"shapes": (shapes_splits, read_shapes)}
+DATASETS: Mapping[str, tuple[Callable[[Path], tuple[str, ...]], Callable[[Path, str], Dataset]]] = {
+    "shapes": (shapes_splits, read_shapes)
+}
 """For each layout: which splits a folder has (none if it is of another layout), and the reader."""
 
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nmn.data.example import Dataset, Example
+from nmn.data.example import Dataset, Example, Picture
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import DataError
@@ -62,7 +62,7 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
             the domain does not have.
     """
     places: dict[int, int] = {}
-    pictures = []
+    pictures: list[Picture] = []
     for example in examples:
         if example.image_index in places:
             continue

@@ -16,7 +16,7 @@ from PIL import Image
 
 from nmn.data.example import Picture
 from nmn.errors import DataError
-from nmn.resources import unreadable
+from nmn.resources import replacing, unreadable
 
 _BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 _MAX_PIXELS = 50_000_000
@@ -57,7 +57,7 @@ def read_array(path: Path) -> NDArray[Any]:
         raise unreadable(path, error) from error
     except (ValueError, MemoryError) as error:
         raise DataError(str(path), f"a broken .npy file: {error}") from error
-    return cast(NDArray[Any], array)
+    return array
 
 
 def read_json(path: Path) -> Any:
@@ -92,3 +92,9 @@ def read_picture(path: Path) -> Picture:
         raise unreadable(path, error) from error
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(str(path), f"not a picture that can be read: {error}") from error
+
+
+def write_picture(path: Path, picture: Picture) -> None:
+    """Write a PNG file, whole or not at all."""
+    with replacing(path) as stream:
+        Image.fromarray(picture).save(stream, format="PNG")

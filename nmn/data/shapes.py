@@ -165,5 +165,3 @@ def _answers(path: Path, lines: list[str] | None) -> tuple[str, ...]:
             problem = f"wanted true or false, got '{line[:20]}'"
             raise DataError(str(path), problem, f"line {number}")
     return tuple(_ANSWER_WORDS[line.strip().lower()] for line in lines or ())
-
-

@@ -1,0 +1,1 @@
+"""Execution of programs: one by one, by rules, and as a trainable model."""

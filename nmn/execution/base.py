@@ -1,12 +1,13 @@
 """What executors and models offer to each other and to training."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmn.data.batch import Batch
 from nmn.domain import Domain
@@ -34,9 +35,7 @@ class Execution:
 class Executor(Protocol):
     """Runs programs, the i-th on the picture of the i-th question."""
 
-    def run(
-        self, programs: Sequence[Program], batch: Batch, *, traces: bool = False
-    ) -> Execution:
+    def run(self, programs: Sequence[Program], batch: Batch, *, traces: bool = False) -> Execution:
         """Never raises for what a well-typed program means; see `Execution.failures`.
 
         Raises:
@@ -69,15 +68,15 @@ class Prediction:
     traces: tuple[Trace, ...] = ()
 
 
-class Model(Protocol):
+class Model(nn.Module, ABC):
     """Anything that is trained on batches and answers them."""
 
     domain: Domain
 
+    @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """The loss on a batch whose answers are known; all randomness from `generator`."""
-        ...
 
+    @abstractmethod
     def predict(self, batch: Batch, *, traces: bool = False) -> Prediction:
         """Answers, without gradient."""
-        ...

@@ -3,14 +3,13 @@
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.domain import Domain
 from nmn.errors import DataError
-from nmn.execution.base import Loss, Prediction
+from nmn.execution.base import Loss, Model, Prediction
 from nmn.execution.reference import ReferenceExecutor
 from nmn.modules import build_bank
 from nmn.nn.stem import Stem, StemConfig
@@ -30,7 +29,7 @@ class ModuleNetworkConfig(Config):
     bank: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
 
 
-class ModuleNetwork(nn.Module):
+class ModuleNetwork(Model):
     """Answers by executing each question's program with learned modules."""
 
     def __init__(self, domain: Domain, config: ModuleNetworkConfig) -> None:

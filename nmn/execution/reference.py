@@ -26,9 +26,7 @@ class ReferenceExecutor(nn.Module):
         self.stem = stem
         self.bank = bank
 
-    def run(
-        self, programs: Sequence[Program], batch: Batch, *, traces: bool = False
-    ) -> Execution:
+    def run(self, programs: Sequence[Program], batch: Batch, *, traces: bool = False) -> Execution:
         """See `nmn.execution.base.Executor`."""
         features = self.bank.prepare(self.stem(batch.pictures))
         answers = []

@@ -23,9 +23,7 @@ class SymbolicExecutor:
 
     domain: Domain
 
-    def run(
-        self, programs: Sequence[Program], batch: Batch, *, traces: bool = False
-    ) -> Execution:
+    def run(self, programs: Sequence[Program], batch: Batch, *, traces: bool = False) -> Execution:
         """See `nmn.execution.base.Executor`.
 
         Raises:

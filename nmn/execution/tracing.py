@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from nmn.errors import ExecutionError
 from nmn.modules.base import ModuleBank
 from nmn.program.program import Program
 from nmn.program.trace import Trace, TraceStep
 from nmn.program.types import Type
 from nmn.scene.scene import Scene
 from nmn.scene.symbolic import Result, as_answer, execute
-from nmn.errors import ExecutionError
 
 
 def neural_trace(
@@ -68,5 +68,3 @@ def _truths(program: Program, scene: Scene | None) -> list[tuple[float, ...] | s
     except ExecutionError:
         return [None] * len(program)
     return [as_truth(result, len(scene.objects)) for result in results]
-
-

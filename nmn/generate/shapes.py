@@ -111,6 +111,11 @@ def generate_shapes(
     return ListDataset(world.domain, f"generated shapes/{split}, seed {seed}", tuple(examples))
 
 
+def random_scene(config: ShapesWorldConfig, random: np.random.Generator) -> Scene:
+    """A grid whose cells are independent: empty, or of any colour and shape alike."""
+    return _Pool(config, random, 1).scenes[0]
+
+
 class _World:
     def __init__(self, config: ShapesWorldConfig, seed: int, split: Split) -> None:
         self.config = config

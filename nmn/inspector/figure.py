@@ -10,8 +10,11 @@ from nmn.inspector.layout import Place, explanation, is_wrong, places, result_te
 from nmn.inspector.overlay import enlarged, overlay
 from nmn.program.trace import Trace, TraceStep
 
-_WIDTH, _HEIGHT = 1.75, 2.15
+_WIDTH, _HEIGHT = 1.8, 2.0
 """Inches of a step with its surroundings."""
+
+_LEFT, _TOP = 2.7, 0.9
+"""Inches beside the graph for the picture and above it for the question."""
 
 _MAX_INCHES = 60.0
 
@@ -19,12 +22,12 @@ _MAX_INCHES = 60.0
 def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
     """The picture, the question, and the program as a graph with every step's mask, as PNG."""
     spots = places(trace)
-    columns = max(spot.column for spot in spots) + 1
-    rows = max(spot.row for spot in spots) + 1
-    width = max(columns * _WIDTH + 2.6, 6.0)
-    height = rows * _HEIGHT + 0.9
+    width = (max(spot.column for spot in spots) + 1) * _WIDTH + _LEFT
+    height = max((max(spot.lane for spot in spots) + 1) * _HEIGHT, 3.3) + _TOP
     figure = Figure(figsize=(min(width, _MAX_INCHES), min(height, _MAX_INCHES)), dpi=100)
-    figure.text(0.15 / width, 1 - 0.34 / height, _wrapped(trace.question), fontsize=13, weight="bold")
+    figure.text(
+        0.15 / width, 1 - 0.34 / height, _wrapped(trace.question), fontsize=13, weight="bold"
+    )
     figure.text(0.15 / width, 1 - 0.64 / height, explanation(trace), fontsize=10, color="#555555")
     _shown_picture(figure, trace, picture, width, height)
     centres = [_centre(spot, height) for spot in spots]
@@ -35,8 +38,8 @@ def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
             start, end = centres[source], centres[index]
             edges.annotate(
                 "",
-                xy=(end[0], end[1] + 0.98),
-                xytext=(start[0], start[1] - 0.66),
+                xy=(end[0] - 0.68, end[1]),
+                xytext=(start[0] + 0.68, start[1]),
                 arrowprops={"arrowstyle": "-|>", "color": "#888888", "lw": 1.2},
             )
     for step, centre in zip(trace.steps, centres, strict=True):
@@ -47,19 +50,19 @@ def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
 
 
 def _centre(spot: Place, height: float) -> tuple[float, float]:
-    return 2.6 + (spot.column + 0.5) * _WIDTH, height - 0.95 - (spot.row + 0.5) * _HEIGHT
+    return _LEFT + (spot.column + 0.5) * _WIDTH, height - _TOP - (spot.lane + 0.5) * _HEIGHT
 
 
 def _shown_picture(
     figure: Figure, trace: Trace, picture: NDArray[np.uint8], width: float, height: float
 ) -> None:
     tall = 2.2 * picture.shape[0] / picture.shape[1]
-    axes = figure.add_axes((0.2 / width, 1 - (0.95 + tall) / height, 2.2 / width, tall / height))
+    axes = figure.add_axes((0.2 / width, 1 - (_TOP + tall) / height, 2.2 / width, tall / height))
     axes.imshow(enlarged(picture, 440))
     axes.set_axis_off()
     answer = trace.answer or "no answer"
     chance = "" if trace.probability is None else f"\n{trace.probability:.1%}"
-    x, y = 1.3 / width, 1 - (1.35 + tall) / height
+    x, y = 1.3 / width, 1 - (_TOP + 0.4 + tall) / height
     figure.text(x, y, answer, fontsize=22, weight="bold", ha="center", va="center")
     figure.text(x, y - 0.3 / height, chance.strip(), fontsize=11, ha="center", va="center")
 
@@ -74,12 +77,11 @@ def _shown_step(
 ) -> None:
     x, y = centre
     color = "#c62828" if is_wrong(step) else "#222222"
-    figure.text(
-        x / size[0], (y + 0.84) / size[1], step.label, fontsize=10, ha="center", va="center",
-        family="monospace", weight="bold", color=color,
-    )
+    place = x / size[0], (y + 0.79) / size[1]
+    label = figure.text(*place, step.label, ha="center", va="center", color=color)
+    label.set(family="monospace", weight="bold", fontsize=10 if len(step.label) < 19 else 8)
     axes = figure.add_axes(
-        ((x - 0.65) / size[0], (y - 0.58) / size[1], 1.3 / size[0], 1.3 / size[1])
+        ((x - 0.65) / size[0], (y - 0.65) / size[1], 1.3 / size[0], 1.3 / size[1])
     )
     axes.set_axis_off()
     what = "cell" if trace.grid is not None else "object"

@@ -12,7 +12,7 @@ from nmn.program.ops import OPERATIONS
 from nmn.program.trace import Trace
 
 _CARD_WIDTH, _CARD_HEIGHT = 150, 190
-_GAP_X, _GAP_Y = 26, 44
+_GAP_X, _GAP_Y = 44, 22
 
 
 def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
@@ -41,8 +41,8 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
             "wrong": wrong[number],
             "first_wrong": wrong[number] and not any(wrong[:number]),
             "known": step.truth is not None,
-            "x": round(spot.column * (_CARD_WIDTH + _GAP_X)),
-            "y": spot.row * (_CARD_HEIGHT + _GAP_Y),
+            "x": spot.column * (_CARD_WIDTH + _GAP_X),
+            "y": round(spot.lane * (_CARD_HEIGHT + _GAP_Y)),
         }
         for number, (step, spot) in enumerate(zip(trace.steps, spots, strict=True))
     ]
@@ -54,8 +54,8 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
         steps=steps,
         card=(_CARD_WIDTH, _CARD_HEIGHT),
         graph=(
-            round(max(spot.column for spot in spots) * (_CARD_WIDTH + _GAP_X)) + _CARD_WIDTH,
-            max(spot.row for spot in spots) * (_CARD_HEIGHT + _GAP_Y) + _CARD_HEIGHT,
+            max(spot.column for spot in spots) * (_CARD_WIDTH + _GAP_X) + _CARD_WIDTH,
+            round(max(spot.lane for spot in spots) * (_CARD_HEIGHT + _GAP_Y)) + _CARD_HEIGHT,
         ),
         likely=[(answer, chance) for answer, chance in likely[:6] if chance > 0],
         picture=as_data_uri(enlarged(picture, 300)),

@@ -10,35 +10,35 @@ MEANT = 0.5
 
 @dataclass(frozen=True)
 class Place:
-    """A step's place: columns from left to right, rows from the leaves down to the answer."""
+    """A step's place: columns from the leaves on the left to the answer, lanes downwards."""
 
-    column: float
-    row: int
+    column: int
+    lane: float
 
 
 def places(trace: Trace) -> list[Place]:
-    """A place for each step: inputs above what they feed, in order, no two on one spot."""
-    below = [0] * len(trace.steps)
+    """A place for each step: inputs left of what they feed, in order, no two on one spot."""
+    ahead = [0] * len(trace.steps)
     for index in range(len(trace.steps) - 1, -1, -1):
         for source in trace.steps[index].inputs:
-            below[source] = max(below[source], below[index] + 1)
-    deepest = max(below, default=0)
-    columns: list[float] = []
+            ahead[source] = max(ahead[source], ahead[index] + 1)
+    longest = max(ahead)
+    lanes: list[float] = []
     leaves = 0
     for step in trace.steps:
         if step.inputs:
-            columns.append(sum(columns[source] for source in step.inputs) / len(step.inputs))
+            lanes.append(sum(lanes[source] for source in step.inputs) / len(step.inputs))
         else:
-            columns.append(float(leaves))
+            lanes.append(float(leaves))
             leaves += 1
-    taken: set[tuple[float, int]] = set()
+    taken: set[Place] = set()
     result = []
-    for column, depth in zip(columns, below, strict=True):
-        spot = column, deepest - depth
-        while spot in taken:
-            spot = spot[0] + 1, spot[1]
-        taken.add(spot)
-        result.append(Place(*spot))
+    for lane, distance in zip(lanes, ahead, strict=True):
+        place = Place(longest - distance, lane)
+        while place in taken:
+            place = Place(place.column, place.lane + 1)
+        taken.add(place)
+        result.append(place)
     return result
 
 
@@ -70,20 +70,28 @@ def explanation(trace: Trace) -> str:
         sources = [f"{trace.steps[s].label} gave {_result(trace, s, what)}" for s in root.inputs]
         return f"The answer is {trace.answer}: {', '.join(sources)}."
     index = root.inputs[0]
-    if trace.answer == "yes":
-        return f"Yes: {trace.steps[index].label} left {_result(trace, index, what)}."
-    while (step := trace.steps[index]).inputs:
-        empty = [source for source in step.inputs if _is_empty(trace.steps[source])]
-        if not empty:
-            break
-        index = empty[0]
+    if trace.answer == "no":
+        index = _first_empty(trace, index)
     step = trace.steps[index]
-    if not step.inputs:
-        return f"No: {step.label} found nothing."
+    left = _result(trace, index, what)
     found = [f"{trace.steps[s].label} ({_result(trace, s, what)})" for s in step.inputs]
+    said = trace.answer.capitalize()
+    if not step.inputs:
+        return f"{said}: {step.label} found {left}."
     if step.operation == "and":
-        return f"No: {found[0]} and {found[1]} have no {what} in common."
-    return f"No: {step.label} of {found[0]} is nothing."
+        common = f"no {what}" if left == "nothing" else left
+        return f"{said}: {found[0]} and {found[1]} have {common} in common."
+    return f"{said}: of {' and '.join(found)}, {step.label} leaves {left}."
+
+
+def _first_empty(trace: Trace, index: int) -> int:
+    """From an empty mask down to the step that first left nothing."""
+    while True:
+        inputs = trace.steps[index].inputs
+        empty = [source for source in inputs if _is_empty(trace.steps[source])]
+        if not empty:
+            return index
+        index = empty[0]
 
 
 def _result(trace: Trace, index: int, what: str) -> str:

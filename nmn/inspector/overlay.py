@@ -33,7 +33,7 @@ def overlay(
     boxes: Sequence[Box] | None = None,
     width: int = 180,
 ) -> NDArray[np.uint8]:
-    """The picture with meant regions bright, tinted and outlined, and all else dark.
+    """The picture with meant regions bright and outlined on a yellow ground, and all else dark.
 
     Args:
         mask: of each cell of `grid`, or of each of `boxes`, in [0, 1].
@@ -46,7 +46,8 @@ def overlay(
         region = shares[top:bottom, left:right]
         np.maximum(region, share, out=region)
     strength = shares[..., None]
-    lit = base * (1 - _TINT_SHARE) + _TINT * _TINT_SHARE
+    darkness = 1 - base.max(axis=2, keepdims=True) / 255
+    lit = base + _TINT * _TINT_SHARE * darkness
     image = Image.fromarray((base * _DIM * (1 - strength) + lit * strength).astype(np.uint8))
     drawing = ImageDraw.Draw(image)
     for share, (left, top, right, bottom) in zip(mask, pixels, strict=True):

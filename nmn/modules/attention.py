@@ -151,9 +151,7 @@ class AttentionBank(ModuleBank):
     def _scene(self, _: Arguments, __: Rows, features: Features, picture: Pictures) -> Tensor:
         return _prepared(features).things[picture]
 
-    def _find(
-        self, argument: Arguments, _: Rows, features: Features, picture: Pictures
-    ) -> Tensor:
+    def _find(self, argument: Arguments, _: Rows, features: Features, picture: Pictures) -> Tensor:
         things = self._scene(argument, (), features, picture)
         return self._filter(argument, (things,), features, picture)
 

@@ -18,7 +18,9 @@ from nmn.nn.features import Features
 from nmn.program.ops import OPERATIONS, arguments_of, covering
 from nmn.program.types import Kind, Type
 
-Module = Callable[[Int[Tensor, " node"], tuple[Tensor, ...], Features, Int[Tensor, " node"]], Tensor]
+Module = Callable[
+    [Int[Tensor, " node"], tuple[Tensor, ...], Features, Int[Tensor, " node"]], Tensor
+]
 """`(argument, inputs, features, picture) -> rows`. `argument` holds indices into the domain's
 concepts, attributes or relations (0 where there is none), `inputs` the rows of each input,
 `picture` the index of each row's picture in `features`."""

@@ -1,7 +1,7 @@
 """The convolutional network that turns pictures into features."""
 
-from pydantic import Field
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from nmn.config import Config

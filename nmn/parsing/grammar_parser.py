@@ -50,8 +50,7 @@ class GrammarParser:
             preferred = self._lalr.parse(question)
         except UnexpectedInput as error:
             raise self._explained(question, error) from error
-        assert isinstance(preferred, Term)
-        terms = [preferred]
+        terms = [_as_term(preferred)]
         if self.all_readings and len(question.split()) <= _MAX_AMBIGUOUS_WORDS:
             terms.extend(self._all(question))
         return self._ranked(question, terms)
@@ -84,9 +83,7 @@ def shared_parser(domain: Domain) -> GrammarParser:
     return GrammarParser(domain)
 
 
-def _lark(
-    lexicon: Lexicon, parser: Literal["lalr", "earley"], meaning: "_Meaning | None"
-) -> Lark:
+def _lark(lexicon: Lexicon, parser: Literal["lalr", "earley"], meaning: "_Meaning | None") -> Lark:
     class Words(Lexer):
         def __init__(self, _: Any) -> None:
             pass
@@ -112,9 +109,7 @@ class _Meaning(Transformer[Token, Term]):
     """What each rule of the grammars means. Tokens carry the meaning of a word as their value."""
 
     def start(self, children: list[Any]) -> Term:
-        term = children[0]
-        assert isinstance(term, Term)
-        return term
+        return _as_term(children[0])
 
     def exists(self, children: list[Any]) -> Term:
         *tokens, term = children
@@ -176,8 +171,9 @@ class _Meaning(Transformer[Token, Term]):
 
 
 def _last(children: list[Any]) -> Term:
-    term = children[-1]
-    assert isinstance(term, Term)
-    return term
+    return _as_term(children[-1])
 
 
+def _as_term(value: Any) -> Term:
+    assert isinstance(value, Term)
+    return value

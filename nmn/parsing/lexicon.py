@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from lark import Token
 
@@ -15,7 +16,7 @@ from nmn.resources import grammar_file
 MAX_WORDS = 1_000
 """Longer questions are refused."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’_-][^\W_]+)*|[^\w\s]|_")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019_-][^\W_]+)*|[^\w\s]|_")
 _BEFORE_DESCRIPTION = ("RELATION", "THAT")
 IGNORED = "IGNORED"
 
@@ -63,7 +64,7 @@ class Lexicon:
             advice = f"at most {MAX_WORDS} words are read"
             raise QuestionError(question, line, column, problem, advice=advice)
         tokens = [token for token in self._matched(question, words) if token.type != IGNORED]
-        for token, following in zip(tokens, tokens[1:], strict=False):
+        for token, following in pairwise(tokens):
             if token.type == "OR" and following.type in _BEFORE_DESCRIPTION:
                 token.type = "OR_DESCRIBED"
         return tokens
@@ -75,11 +76,11 @@ class Lexicon:
         values = [attribute.values[0] for attribute in self.domain.attributes]
         return (
             f"questions about {self.domain.name} are English, such as "
-            f"\"is there a {values[0]} shape {relation} a {values[-1]}\""
+            f'"is there a {values[0]} shape {relation} a {values[-1]}"'
         )
 
     def _matched(self, question: str, words: list[re.Match[str]]) -> Iterator[Token]:
-        lowered = [word[0].lower().replace("’", "'") for word in words]
+        lowered = [word[0].lower().replace("\u2019", "'") for word in words]
         index = 0
         while index < len(words):
             for length in range(self._longest.get(lowered[index], 0), 0, -1):
@@ -93,9 +94,7 @@ class Lexicon:
             yield Token(*found, start_pos=start, line=line, column=column, end_pos=end)
             index += length
 
-    def _unknown(
-        self, question: str, words: list[re.Match[str]], index: int
-    ) -> QuestionError:
+    def _unknown(self, question: str, words: list[re.Match[str]], index: int) -> QuestionError:
         word = words[index][0]
         line, column = _place(question, words[index].start())
         strange = sum(other[0].lower() not in self.words for other in words)
@@ -108,8 +107,13 @@ def load_lexicon(domain: Domain) -> Lexicon:
     """The lexicon of a shipped domain.
 
     Raises:
+        UnknownNameError: the domain has no grammar.
         ConfigError: a phrase in two places, or a meaning that the domain does not have.
     """
+    folder = grammar_file("lexicon")
+    if not (folder / f"{domain.name}.toml").is_file():
+        parsed = tuple(sorted(path.stem for path in folder.glob("*.toml")))
+        raise UnknownNameError("domain with a grammar", domain.name, parsed)
     path = grammar_file(f"lexicon/{domain.name}.toml")
     phrases: dict[tuple[str, ...], tuple[str, str]] = {}
     surface: dict[tuple[str, str], str] = {}

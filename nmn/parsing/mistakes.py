@@ -34,8 +34,11 @@ def unexpected(
     kinds = list(dict.fromkeys(kind for name, kind in _KINDS.items() if name in expected))
     wanted = f"wanted {' or '.join(kinds)}"
     if "NOUN" in expected:
-        examples = [lexicon.surface["NOUN", c] for c in lexicon.domain.concepts
-                    if ("NOUN", c) in lexicon.surface]
+        examples = [
+            lexicon.surface["NOUN", c]
+            for c in lexicon.domain.concepts
+            if ("NOUN", c) in lexicon.surface
+        ]
         wanted += f", such as {listing(examples[:3])}"
     if token is None:
         lines = question.rstrip().split("\n")

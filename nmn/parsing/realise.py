@@ -59,7 +59,6 @@ class _Realiser:
 
     def predicate(self, index: int) -> str:
         """What is said of the subject of `is`: a description, an adjective or a thing."""
-        node = self.program.nodes[index]
         if self._is_name(index):
             return self.complement(index)
         return self.description(index)

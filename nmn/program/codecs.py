@@ -1,13 +1,15 @@
 """Programs in the notations of others.
 
-SHAPES s-expressions (Andreas et al. 2016), `(is red (left_of (above circle)))`, both ways, and the
-layout symbols of N2NMN (Hu et al. 2017), in reverse Polish order and without arguments, out only.
+SHAPES s-expressions (Andreas et al. 2016), `(is red (left_of (above circle)))`, both ways; the
+layout symbols of N2NMN (Hu et al. 2017), in reverse Polish order and without arguments, out only;
+and the node lists of CLEVR's question files (Johnson et al. 2017), out only.
 """
 
 import re
+from typing import Any
 
 from nmn.domain import Domain
-from nmn.errors import GrammarError, ProgramTypeError, listing, nearest
+from nmn.errors import GrammarError, listing, nearest
 from nmn.program.ops import OPERATIONS, covering
 from nmn.program.program import Node, Program, Term, flatten
 from nmn.program.typecheck import typecheck
@@ -55,17 +57,17 @@ def from_sexpression(text: str, domain: Domain) -> Program:
             elif word != ")":
                 stack[-1].append(_atom(word, domain))
             elif len(stack) == 1:
-                raise _NotAnExpression("')' without '('", "nothing more")
+                raise _NotAnExpressionError("')' without '('", "nothing more")
             else:
                 parts = stack.pop()
                 stack[-1].append(_applied(parts, domain))
         if len(stack) > 1:
-            raise _NotAnExpression("the text ends too early", "')'")
+            raise _NotAnExpressionError("the text ends too early", "')'")
         if len(stack[0]) != 1:
             problem = "more than one expression" if stack[0] else "no expression"
-            raise _NotAnExpression(problem, "one, as in (is red (above circle))")
+            raise _NotAnExpressionError(problem, "one, as in (is red (above circle))")
         root, *_ = _terms(stack[0], domain)
-    except _NotAnExpression as error:
+    except _NotAnExpressionError as error:
         where = max(position - 1, 0)
         raise _error(text, where, error.problem, error.expected) from error
     program, _ = flatten(root)
@@ -105,6 +107,60 @@ _LAYOUT_SYMBOLS = covering(
 )
 
 
+def to_clevr(program: Program, domain: Domain) -> list[dict[str, Any]]:
+    """The node list of `program` in a CLEVR question file, nodes under `function`.
+
+    `find[red]` becomes `scene` and `filter_color`. Programs of other domains are written with
+    the same rules.
+
+    Raises:
+        UnknownNameError: a concept that the domain does not have.
+    """
+    nodes: list[dict[str, Any]] = []
+    place: list[int] = []
+
+    def add(function: str, inputs: list[int], values: list[str]) -> int:
+        nodes.append({"inputs": inputs, "function": function, "value_inputs": values})
+        return len(nodes) - 1
+
+    for node in program.nodes:
+        inputs = [place[source] for source in node.inputs]
+        argument = node.argument or ""
+        if node.operation == "find":
+            inputs = [add("scene", [], [])]
+        name = _CLEVR_NAMES[node.operation]
+        if node.operation in ("find", "filter"):
+            index = add(f"{name}_{domain.attribute_of(argument)}", inputs, [argument])
+        elif node.operation == "relate":
+            index = add(name, inputs, [argument])
+        else:
+            index = add(f"{name}_{argument}" if argument else name, inputs, [])
+        place.append(index)
+    return nodes
+
+
+_CLEVR_NAMES = covering(
+    {
+        "scene": "scene",
+        "find": "filter",
+        "filter": "filter",
+        "relate": "relate",
+        "same": "same",
+        "unique": "unique",
+        "and": "intersect",
+        "or": "union",
+        "exists": "exist",
+        "count": "count",
+        "query": "query",
+        "equal": "equal",
+        "equal_number": "equal_integer",
+        "less_than": "less_than",
+        "greater_than": "greater_than",
+    },
+    "names in CLEVR",
+)
+
+
 def _is_exists_of_and(program: Program, node: Node) -> bool:
     return node.operation == "exists" and program.nodes[node.inputs[0]].operation == "and"
 
@@ -129,23 +185,25 @@ def _applied(parts: list[Term | str], domain: Domain) -> Term:
     """`(word ...)` as a term.
 
     Raises:
-        _NotAnExpression: what was wrong and what could have stood there.
+        _NotAnExpressionError: what was wrong and what could have stood there.
     """
     if not parts:
-        raise _NotAnExpression("empty brackets", "an expression")
+        raise _NotAnExpressionError("empty brackets", "an expression")
     head, *rest = parts
     if not isinstance(head, str):
-        raise _NotAnExpression("a concept with inputs", "an operation or relation after '('")
+        raise _NotAnExpressionError("a concept with inputs", "an operation or relation after '('")
     if head in domain.relations:
         return Term("relate", head, _terms(rest, domain))
     if head == "is":
         return Term("exists", None, (Term("and", None, _terms(rest, domain)),))
     if head not in OPERATIONS:
-        raise _NotAnExpression(f"unknown word '{head}'", _nearest(head, domain))
+        raise _NotAnExpressionError(f"unknown word '{head}'", _nearest(head, domain))
     if OPERATIONS[head].argument is ArgumentKind.NONE:
         return Term(head, None, _terms(rest, domain))
     if not rest:
-        raise _NotAnExpression(f"'{head}' without its argument", f"a {OPERATIONS[head].argument}")
+        raise _NotAnExpressionError(
+            f"'{head}' without its argument", f"a {OPERATIONS[head].argument}"
+        )
     argument = rest[0].argument if isinstance(rest[0], Term) else rest[0]
     return Term(head, argument, _terms(rest[1:], domain))
 
@@ -153,7 +211,7 @@ def _applied(parts: list[Term | str], domain: Domain) -> Term:
 def _terms(parts: list[Term | str], domain: Domain) -> tuple[Term, ...]:
     for part in parts:
         if isinstance(part, str):
-            raise _NotAnExpression(f"unknown word '{part}'", _nearest(part, domain))
+            raise _NotAnExpressionError(f"unknown word '{part}'", _nearest(part, domain))
     return tuple(part for part in parts if isinstance(part, Term))
 
 
@@ -162,7 +220,7 @@ def _nearest(word: str, domain: Domain) -> str:
     return listing(nearest(word, known))
 
 
-class _NotAnExpression(Exception):
+class _NotAnExpressionError(Exception):
     def __init__(self, problem: str, expected: str) -> None:
         super().__init__(problem)
         self.problem, self.expected = problem, expected

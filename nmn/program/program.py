@@ -160,7 +160,7 @@ class Program:
 
 
 def flatten(term: Term) -> tuple[Program, tuple[tuple[Span, ...], ...]]:
-    """The program of `term` in post-order, a tree even where terms are shared, and each node's words.
+    """The program of `term`, a tree in post-order even where terms are shared, and its spans.
 
     Raises:
         ProgramTypeError: more than `MAX_TREE_NODES` nodes.

@@ -1,6 +1,7 @@
 """Program text to program: `exists(and(find[red], relate[above](find[circle])))`."""
 
 from functools import cache
+from typing import cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -36,16 +37,15 @@ def parse_program(text: str, domain: Domain | None = None) -> Program:
         term = _parser().parse(text)
     except UnexpectedInput as error:
         raise _syntax_error(text, error) from error
-    except _UnknownOperation as error:
+    except _UnknownOperationError as error:
         raise _unknown_operation(text, error.token, domain) from error
-    assert isinstance(term, Term)
-    program, _ = flatten(term)
+    program, _ = flatten(cast(Term, term))
     if domain is not None:
         typecheck(program, domain)
     return program
 
 
-class _UnknownOperation(Exception):
+class _UnknownOperationError(Exception):
     def __init__(self, token: Token) -> None:
         super().__init__(str(token))
         self.token = token
@@ -67,7 +67,7 @@ class _Builder(Transformer[Token, Term]):
         name, *rest = children
         assert isinstance(name, Token)
         if name not in OPERATIONS:
-            raise _UnknownOperation(name)
+            raise _UnknownOperationError(name)
         argument = next((part for part in rest if isinstance(part, str)), None)
         inputs = next((part for part in rest if isinstance(part, tuple)), ())
         return Term(str(name), argument, inputs)

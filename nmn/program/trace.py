@@ -76,7 +76,7 @@ class Trace:
         return None if self.answer is None else self.distribution[self.answer]
 
     def with_spans(self, question: str, spans: tuple[tuple[Span, ...], ...]) -> "Trace":
-        """This trace with the question and, for each step, its words."""
+        """The same trace with the question and, for each step, its words."""
         steps = tuple(
             replace(step, spans=words) for step, words in zip(self.steps, spans, strict=True)
         )

@@ -10,6 +10,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nmn.errors import DataError
+from nmn.scene.scene import Scene
+
 CELL = 10
 """Pixels of a cell's side."""
 
@@ -86,3 +89,20 @@ def draw_cells(
     cells = covered[..., None] * shade[:, :, :, None, None, :]
     pictures = cells.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows * CELL, columns * CELL, 3)
     return np.rint(pictures * 255).astype(np.uint8)
+
+
+def draw_scene(scene: Scene, random: np.random.Generator) -> NDArray[np.uint8]:
+    """The picture of one scene on a grid, `(rows * CELL, columns * CELL, 3)`, RGB.
+
+    Raises:
+        DataError: the scene is not on a grid.
+    """
+    if scene.grid is None:
+        raise DataError(scene.name, "only scenes on a grid can be drawn flat")
+    names = [(item.attributes.get("shape"), item.attributes.get("color")) for item in scene.objects]
+    shapes = [-1 if shape is None else SHAPES.index(shape) for shape, _ in names]
+    colors = [-1 if color is None else list(COLORS).index(color) for _, color in names]
+    size = (1, *scene.grid)
+    grids = (np.array(indices).reshape(size) for indices in (shapes, colors))
+    picture: NDArray[np.uint8] = draw_cells(*grids, random=random)[0]
+    return picture

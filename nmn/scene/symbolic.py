@@ -115,7 +115,7 @@ def _unique(_: Scene, __: Node, mask: Mask) -> Mask:
 
 def _query(scene: Scene, node: Node, mask: Mask) -> str:
     attributes = scene.objects[_the_one(mask)].attributes
-    if node.argument not in attributes:
+    if node.argument is None or node.argument not in attributes:
         raise _NotOneError(0)
     return attributes[node.argument]
 

@@ -139,5 +139,3 @@ def _answer(
         probabilities = next(rows)
         best = max(range(len(probabilities)), key=probabilities.__getitem__)
         yield Answered(example, program, checkpoint.domain.answers[best], probabilities[best])
-
-

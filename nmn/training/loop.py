@@ -61,12 +61,8 @@ class Progress:
     parts: dict[str, float]
 
 
-class TrainableModel(nn.Module, Model):
-    """For type checkers: a model that is a torch module."""
-
-
 def train(
-    model: TrainableModel,
+    model: Model,
     optimizer: torch.optim.Optimizer,
     data: Dataset,
     vocabulary: WordVocabulary,
@@ -97,7 +93,7 @@ def train(
             group["lr"] = config.rate(step)
         loss = model.loss(batch, randomness)
         optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        loss.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
         report(Progress(step + 1, loss.total.item(), dict(loss.parts)))

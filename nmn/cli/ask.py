@@ -1,0 +1,46 @@
+"""`nmn ask`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nmn.cli.output import Json, console, percent, print_json
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="A question in English.")],
+    image: Annotated[Path, typer.Option(help="The picture that it is about.")],
+    checkpoint: Annotated[str, typer.Option(help="A checkpoint folder or its name.")] = "shapes",
+    trace: Annotated[
+        Path | None, typer.Option(help="Write the trace to this .html, .png or .json file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer one question about one picture, and show why."""
+    from nmn.engine import load
+    from nmn.inspector import as_text, check_trace_path
+
+    if trace is not None:
+        check_trace_path(trace)
+    answer = load(checkpoint).ask(question, image)
+    if trace is not None:
+        answer.save(trace)
+    if as_json:
+        print_json(
+            {
+                "answer": answer.text,
+                "probability": answer.probability,
+                "program": str(answer.program),
+                "steps": answer.trace.to_json()["steps"],
+                "warnings": list(answer.warnings),
+            }
+        )
+        return
+    console.print(f"{answer.text} ({percent(answer.probability)})", style="bold", markup=False)
+    console.print(f"{answer.program}\n", markup=False)
+    console.print(as_text(answer.trace), markup=False)
+    for warning in answer.warnings:
+        console.print(f"note: {warning}", markup=False)
+    if trace is not None:
+        console.print(f"\ntrace: {trace}", markup=False)
