@@ -103,6 +103,6 @@ def draw_scene(scene: Scene, random: np.random.Generator) -> NDArray[np.uint8]:
     shapes = [-1 if shape is None else SHAPES.index(shape) for shape, _ in names]
     colors = [-1 if color is None else list(COLORS).index(color) for _, color in names]
     size = (1, *scene.grid)
-    grids = (np.array(indices).reshape(size) for indices in (shapes, colors))
-    picture: NDArray[np.uint8] = draw_cells(*grids, random=random)[0]
+    shape_grid, color_grid = np.array(shapes).reshape(size), np.array(colors).reshape(size)
+    picture: NDArray[np.uint8] = draw_cells(shape_grid, color_grid, random)[0]
     return picture
