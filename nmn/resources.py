@@ -84,6 +84,25 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_files(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files move into `folder` when all went well.
+
+    Files that belong together appear together: if one cannot be written, none does.
+
+    Raises:
+        DataError: a file could not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial.") as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir()):
+                path.replace(folder / path.name)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all (see `replacing`)."""
     with replacing(path) as stream:

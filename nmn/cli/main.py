@@ -22,7 +22,6 @@ from nmn.errors import NMNError
 app = typer.Typer(
     name="nmn",
     help="Questions about pictures become programs; programs are executed, and seen.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,7 +33,7 @@ for command in (demo, ask, parse, generate, train, evaluate, show):
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="nmn", standalone_mode=False)
     except NMNError as error:
         fail(str(error))
     except TyperException as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Example:
         return tuple(self.question.lower().rstrip("?!. \n").split())
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """Examples by index, of one domain and one split."""
 

@@ -5,10 +5,11 @@ arrays are read without pickle.
 """
 
 import gzip
+import io
 import json
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,9 @@ def find_file(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def open_plain_or_gzip(path: Path) -> BinaryIO:
+def open_plain_or_gzip(path: Path) -> io.BufferedIOBase:
     """A binary stream over the content of a file whose name may end in `.gz`."""
-    return cast(BinaryIO, gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def read_lines(path: Path) -> list[str]:

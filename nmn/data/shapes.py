@@ -22,7 +22,7 @@ from nmn.errors import DataError, GrammarError, ProgramTypeError, listing, neare
 from nmn.parsing.realise import realise
 from nmn.program.codecs import from_sexpression, to_layout_symbols, to_sexpression
 from nmn.program.program import Program
-from nmn.resources import replacing, write_text
+from nmn.resources import replacing, replacing_files, write_text
 
 _PICTURES, _QUERIES = ".input.npy", ".query"
 _ENGLISH, _ANSWERS, _LAYOUTS = ".query_str.txt", ".output", ".query_layout_symbols.json"
@@ -124,15 +124,17 @@ def write_shapes(folder: Path, split: str, examples: Sequence[Example]) -> None:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, allow_pickle=False)
     layouts = json.dumps([to_layout_symbols(program) for program in programs])
-    with replacing(folder / (split + _PICTURES)) as stream:
-        stream.write(buffer.getbuffer())
-    for suffix, lines in (
-        (_QUERIES, [to_sexpression(program) for program in programs]),
-        (_ENGLISH, [example.question for example in examples]),
-        (_ANSWERS, ["true" if example.answer == "yes" else "false" for example in examples]),
-    ):
-        write_text(folder / (split + suffix), "".join(f"{line}\n" for line in lines))
-    write_text(folder / (split + _LAYOUTS), layouts)
+    columns = {
+        _QUERIES: [to_sexpression(program) for program in programs],
+        _ENGLISH: [example.question for example in examples],
+        _ANSWERS: ["true" if example.answer == "yes" else "false" for example in examples],
+    }
+    with replacing_files(folder) as partial:
+        with replacing(partial / (split + _PICTURES)) as stream:
+            stream.write(buffer.getbuffer())
+        for suffix, lines in columns.items():
+            write_text(partial / (split + suffix), "".join(f"{line}\n" for line in lines))
+        write_text(partial / (split + _LAYOUTS), layouts)
 
 
 def _pictures(path: Path) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,7 @@ class Execution:
     traces: tuple[Trace, ...] = ()
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs programs, the i-th on the picture of the i-th question."""
 

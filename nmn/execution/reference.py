@@ -13,7 +13,6 @@ from nmn.execution.base import Execution
 from nmn.execution.tracing import neural_trace
 from nmn.modules.base import ModuleBank
 from nmn.nn.features import Features
-from nmn.nn.stem import Stem
 from nmn.program.program import Program
 from nmn.program.typecheck import typecheck
 
@@ -21,7 +20,7 @@ from nmn.program.typecheck import typecheck
 class ReferenceExecutor(nn.Module):
     """Runs programs one by one; only the stem sees all pictures of the batch at once."""
 
-    def __init__(self, stem: Stem, bank: ModuleBank) -> None:
+    def __init__(self, stem: nn.Module, bank: ModuleBank) -> None:
         super().__init__()
         self.stem = stem
         self.bank = bank

@@ -32,7 +32,8 @@ GRID = 3
 Split = Literal["train", "val", "test"]
 
 _TRIES = 100
-_CHUNK = 1024
+CHUNK = 512
+"""Questions made at a time; a longer data set begins with the whole chunks of a shorter."""
 
 
 class ShapesWorldConfig(Config):
@@ -105,8 +106,8 @@ def generate_shapes(
     """
     world = _World(config, seed, split)
     examples: list[Example] = []
-    for start in range(0, count, _CHUNK):
-        examples.extend(world.chunk(start, min(_CHUNK, count - start)))
+    for start in range(0, count, CHUNK):
+        examples.extend(world.chunk(start, min(CHUNK, count - start)))
         progress(len(examples))
     return ListDataset(world.domain, f"generated shapes/{split}, seed {seed}", tuple(examples))
 

@@ -97,7 +97,7 @@ class ModuleBank(nn.Module, ABC):
         if output.kind is Kind.MASK:
             mask = self.mask_probabilities(rows)[0]
             confidence = torch.maximum(mask, 1 - mask).min().item()
-            return Reading(confidence, mask=tuple(mask.tolist()))
+            return Reading(confidence, mask=tuple(round(cell, 6) for cell in mask.tolist()))
         probabilities = self.log_probabilities(output, rows)[0].exp()
         best = int(probabilities.argmax())
         return Reading(probabilities[best].item(), value=self.domain.answers[best])

@@ -1,7 +1,7 @@
 """What every parser gives, whether it is a grammar or learned."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nmn.program.program import Program, Span
 
@@ -23,6 +23,7 @@ class Parse:
     warnings: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Parser(Protocol):
     """Turns a question into programs."""
 

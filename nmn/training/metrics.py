@@ -32,7 +32,9 @@ def wilson(successes: float, total: float) -> tuple[float, float]:
     centre = rate + _Z**2 / (2 * total)
     spread = _Z * math.sqrt(rate * (1 - rate) / total + _Z**2 / (4 * total**2))
     scale = 1 + _Z**2 / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    low = 0.0 if successes == 0 else max(0.0, (centre - spread) / scale)
+    high = 1.0 if successes == total else min(1.0, (centre + spread) / scale)
+    return low, high
 
 
 def clustered_interval(outcomes: Sequence[tuple[bool, str]]) -> tuple[float, float]:
@@ -47,7 +49,7 @@ def clustered_interval(outcomes: Sequence[tuple[bool, str]]) -> tuple[float, flo
         clusters.setdefault(name, []).append(correct)
     total, count = len(outcomes), len(clusters)
     if total == 0:
-        return wilson(0, 0)
+        return wilson(0.0, 0.0)
     rate = sum(correct for correct, _ in outcomes) / total
     effective = float(count)
     if 0 < rate < 1 and 1 < count < total:

@@ -1,0 +1,141 @@
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmn.data import open_data
+from nmn.data.shapes import read_shapes, shapes_splits, write_shapes
+from nmn.errors import DataError
+from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.program.codecs import to_sexpression
+from nmn.resources import dataset_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = generate_shapes(ShapesWorldConfig(), 3, "val", 8)
+    write_shapes(tmp_path, "val", data.examples)
+    return tmp_path
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    data = generate_shapes(ShapesWorldConfig(), 3, "val", 8)
+    write_shapes(tmp_path, "val", data.examples)
+    again = read_shapes(tmp_path, "val")
+    for before, after in zip(data, again, strict=True):
+        assert (before.question, before.program, before.answer) == (
+            after.question,
+            after.program,
+            after.answer,
+        )
+        assert before.picture is not None
+        assert after.picture is not None
+        np.testing.assert_array_equal(before.picture, after.picture)
+
+
+def test_channels_are_stored_blue_first(folder: Path) -> None:
+    stored = np.load(folder / "val.input.npy")
+    picture = read_shapes(folder, "val")[0].picture
+    assert picture is not None
+    np.testing.assert_array_equal(stored[0][..., 2], picture[..., 0])
+
+
+def test_gzipped_files_are_read(folder: Path) -> None:
+    plain = read_shapes(folder, "val")
+    for path in list(folder.iterdir()):
+        Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert read_shapes(folder, "val").questions == plain.questions
+
+
+def test_answers_and_queries_may_be_missing(folder: Path) -> None:
+    (folder / "val.query").unlink()
+    (folder / "val.output").unlink()
+    example = read_shapes(folder, "val")[0]
+    assert (example.program, example.answer) == (None, None)
+
+
+def test_missing_english_is_said_from_the_queries(folder: Path) -> None:
+    before = read_shapes(folder, "val").questions
+    (folder / "val.query_str.txt").unlink()
+    assert read_shapes(folder, "val").questions == before
+
+
+def test_the_folder_in_the_package_is_found_out() -> None:
+    data = open_data(dataset_folder("shapes") / "mini", "test")
+    assert len(data) == 16
+    assert data[0].answer == "yes"
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def drop_line(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+
+
+def other_type(path: Path) -> None:
+    np.save(path, np.zeros((8, 30, 30, 3), dtype=np.float32))
+
+
+def pickled(path: Path) -> None:
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("val.input.npy", cut, "broken .npy"),
+        ("val.input.npy", lambda p: p.write_bytes(b"text"), "broken .npy"),
+        ("val.input.npy", other_type, "wanted uint8 (N, height, width, 3), got float32"),
+        ("val.input.npy", pickled, "broken .npy"),
+        ("val.query", drop_line, "7 lines for 8 pictures"),
+        ("val.query_str.txt", drop_line, "7 lines for 8 pictures"),
+        ("val.output", drop_line, "7 lines for 8 pictures"),
+        ("val.output", lambda p: p.write_text("maybe\n" * 8), "line 1: wanted true or false"),
+        ("val.query", lambda p: p.write_text("(is rad blue)\n" * 8), "line 1: unknown word 'rad'"),
+        ("val.query", lambda p: p.write_text("(is red blue\n" * 8), "line 1: the text ends"),
+        ("val.query_str.txt", lambda p: p.write_bytes(b"\xff" * 8), "not UTF-8"),
+    ],
+)
+def test_damage_is_named(
+    folder: Path, name: str, change: Callable[[Path], object], said: str
+) -> None:
+    change(folder / name)
+    with pytest.raises(DataError) as caught:
+        read_shapes(folder, "val")
+    assert name in str(caught.value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_gzip_is_named(folder: Path) -> None:
+    path = folder / "val.input.npy"
+    Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes())[:-50])
+    path.unlink()
+    with pytest.raises(DataError, match="gzip stream breaks off"):
+        read_shapes(folder, "val")
+
+
+def test_a_missing_split_names_the_others(folder: Path) -> None:
+    with pytest.raises(DataError, match="no split 'vall' with pictures; there are 'val'"):
+        open_data(folder, "vall")
+
+
+def test_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        open_data(tmp_path / "nowhere", "val")
+    with pytest.raises(DataError, match="not a data directory"):
+        open_data(tmp_path, "val")
+
+
+def test_real_splits_are_read(real_data: Path) -> None:
+    folder = real_data / "shapes"
+    assert shapes_splits(folder) == ("train.small", "train.tiny", "val")
+    data = read_shapes(folder, "val")
+    assert len(data) == 1024
+    queries = (folder / "val.query").read_text().splitlines()
+    assert [to_sexpression(e.program) for e in data if e.program is not None] == queries

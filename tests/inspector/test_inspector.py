@@ -1,0 +1,191 @@
+"""Text, layout, overlays, pages and figures of traces."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from nmn.errors import DataError
+from nmn.inspector import as_text, save_trace
+from nmn.inspector.html import as_html
+from nmn.inspector.layout import explanation, is_wrong, places, result_text
+from nmn.inspector.overlay import enlarged, overlay
+from nmn.program.trace import Trace, TraceStep
+
+PICTURE: NDArray[np.uint8] = np.full((4, 4, 3), 200, dtype=np.uint8)
+QUESTION = "is a red shape above a circle"
+
+
+def step(
+    operation: str,
+    argument: str | None,
+    inputs: tuple[int, ...],
+    mask: tuple[float, ...],
+    spans: tuple[tuple[int, int], ...] = (),
+) -> TraceStep:
+    return TraceStep(operation, argument, inputs, "Mask", mask, None, 0.9, None, spans)
+
+
+def make(red: tuple[float, ...], circle: tuple[float, ...], above: tuple[float, ...]) -> Trace:
+    both = tuple(min(a, b) for a, b in zip(red, above, strict=True))
+    yes = max(both)
+    answer = "yes" if yes > 0.5 else "no"
+    steps = (
+        step("find", "red", (), red, ((5, 8),)),
+        step("find", "circle", (), circle, ((23, 29),)),
+        step("relate", "above", (1,), above, ((15, 20),)),
+        step("and", None, (0, 2), both),
+        TraceStep("exists", None, (3,), "Bool", None, answer, max(yes, 1 - yes), None, ((0, 2),)),
+    )
+    program = "exists(and(find[red], relate[above](find[circle])))"
+    return Trace(
+        QUESTION, "shapes", program, steps, answer, {"yes": yes, "no": 1 - yes}, grid=(2, 2)
+    )
+
+
+YES = make((0.9, 0.1, 0.1, 0.1), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
+NO = make((0.1, 0.1, 0.1, 0.9), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
+NOTHING = make((0.1, 0.1, 0.1, 0.1), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
+OUTSIDE = make((0.9, 0.1, 0.1, 0.1), (0.9, 0.1, 0.1, 0.1), (0.1, 0.1, 0.1, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("trace", "sentence"),
+    [
+        (YES, "Yes: find[red] (1 cell) and relate[above] (2 cells) have 1 cell in common."),
+        (NO, "No: find[red] (1 cell) and relate[above] (2 cells) have no cell in common."),
+        (NOTHING, "No: find[red] found nothing."),
+        (OUTSIDE, "No: of find[circle] (1 cell), relate[above] leaves nothing."),
+        (replace(YES, answer=None, failure="unique failed"), "There is no answer: unique failed."),
+    ],
+)
+def test_the_explanation_names_the_step_that_decided(trace: Trace, sentence: str) -> None:
+    assert explanation(trace) == sentence
+
+
+def test_the_text_is_a_tree_with_masks() -> None:
+    assert as_text(YES).splitlines()[2:] == [
+        "exists              yes  (80.0%)",
+        "└ and               ■· ··  1 cell",
+        "  ├ find[red]       ■· ··  1 cell",
+        "  └ relate[above]   ■■ ··  2 cells",
+        "    └ find[circle]  ·· ■■  2 cells",
+    ]
+
+
+def test_inputs_are_left_of_what_they_feed() -> None:
+    spots = places(YES)
+    assert len(set(spots)) == len(spots)
+    for number, one in enumerate(YES.steps):
+        for source in one.inputs:
+            assert spots[source].column < spots[number].column
+    assert spots[-1].column == max(spot.column for spot in spots)
+
+
+def test_wrong_steps_are_those_that_differ_from_the_truth() -> None:
+    right = replace(YES.steps[0], truth=(1.0, 0.0, 0.0, 0.0))
+    wrong = replace(YES.steps[0], truth=(0.0, 1.0, 0.0, 0.0))
+    assert not is_wrong(YES.steps[0])
+    assert not is_wrong(right)
+    assert is_wrong(wrong)
+    assert is_wrong(replace(YES.steps[-1], truth="no"))
+    assert "WRONG" in as_text(replace(YES, steps=(wrong, *YES.steps[1:])))
+
+
+def test_results_in_words() -> None:
+    assert result_text(YES.steps[0]) == "1 cell"
+    assert result_text(YES.steps[2], "object") == "2 objects"
+    assert result_text(NOTHING.steps[0]) == "nothing"
+    assert result_text(YES.steps[-1]) == "yes"
+    assert result_text(replace(YES.steps[-1], value=None)) == "failed"
+
+
+def test_overlays_light_what_is_meant_and_dim_the_rest() -> None:
+    drawn = overlay(PICTURE, (1.0, 0.0, 0.0, 0.0), grid=(2, 2), width=80)
+    assert drawn.shape == (80, 80, 3)
+    assert drawn[20, 20].min() >= 200
+    assert drawn[20, 60].max() < 100
+    assert drawn[0, 0].tolist() == [255, 205, 70]
+
+
+def test_overlays_of_objects_light_their_boxes() -> None:
+    boxes = ((0.5, 0.5, 1.0, 1.0), (0.0, 0.0, 0.25, 0.25))
+    drawn = overlay(PICTURE, (0.9, 0.2), boxes=boxes, width=80)
+    assert drawn[60, 60].min() > 150
+    assert drawn[10, 70].max() < 100
+
+
+def test_small_pictures_grow_in_blocks_and_large_ones_shrink() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8)
+    grown = enlarged(picture, 30)
+    np.testing.assert_array_equal(grown, picture.repeat(10, axis=0).repeat(10, axis=1))
+    assert enlarged(grown, 15).shape == (10, 15, 3)
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to and shows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_a_page_is_self_contained_and_shows_every_step() -> None:
+    text = as_html(YES, PICTURE)
+    page = Page(text)
+    links = [a.get(n) or "" for _, a in page.tags for n in ("src", "href") if a.get(n)]
+    assert len(links) >= 5
+    assert all(link.startswith("data:image/png;base64,") for link in links)
+    assert not re.search(r"https?://|@import|url\((?!#)", text)
+    cards = [a for tag, a in page.tags if tag == "g"]
+    assert [card["aria-label"] for card in cards][2] == "Step 3, relate[above]: 2 cells"
+    assert all(card["tabindex"] == "0" for card in cards)
+    words = [a["data-steps"] for tag, a in page.tags if a.get("class") == "word"]
+    assert words == ["4", "0", "2", "1"]
+    assert explanation(YES) in text
+
+
+def test_markup_in_a_question_is_shown_and_never_run() -> None:
+    trace = replace(YES, question="<script>alert(1)</script>" + " " * 10)
+    text = as_html(trace, PICTURE)
+    assert "<script>alert" not in text
+    assert "&lt;" in text
+
+
+def test_a_page_marks_the_first_wrong_step() -> None:
+    steps = tuple(
+        replace(one, truth=(0.0, 0.0, 0.0, 1.0)) if one.mask is not None else one
+        for one in YES.steps
+    )
+    text = as_html(replace(YES, steps=steps), PICTURE)
+    assert text.count("first wrong step") == 1
+
+
+@pytest.mark.parametrize("suffix", [".html", ".png", ".json"])
+def test_traces_are_written_in_each_form(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "deep" / f"trace{suffix}"
+    save_trace(YES, PICTURE, path)
+    if suffix == ".png":
+        with Image.open(path) as image:
+            image.load()
+            assert image.width > 600
+    elif suffix == ".json":
+        assert Trace.from_json(json.loads(path.read_text())) == YES
+    else:
+        assert path.read_text().startswith("<!doctype html>")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"ending in .html, .png, .json, got '.gif'"):
+        save_trace(YES, PICTURE, tmp_path / "trace.gif")

@@ -1,0 +1,223 @@
+"""The family with parameters set by hand: on perfect features it is exact execution."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nmn.data.batch import collate
+from nmn.data.example import Example
+from nmn.data.vocabulary import WordVocabulary
+from nmn.domain import Domain, load_domain
+from nmn.errors import ExecutionError, ProgramTypeError
+from nmn.execution.reference import ReferenceExecutor
+from nmn.execution.symbolic import SymbolicExecutor
+from nmn.modules import MODULES, build_bank, register
+from nmn.modules.attention import AttentionBank, AttentionConfig, RelativePositions
+from nmn.modules.base import ModuleBank
+from nmn.nn.features import Features, grid_features
+from nmn.program.program import Program
+from nmn.program.text import parse_program
+from nmn.program.tokens import TokenVocabulary
+from nmn.program.transitions import Transitions
+from nmn.program.typecheck import typecheck
+from nmn.program.types import BOOL, NUMBER, Kind, value_of
+from nmn.scene.scene import Scene, grid_scene
+from nmn.scene.symbolic import as_answer, execute
+
+STEPS = {"left_of": (-1, 0), "right_of": (1, 0), "above": (0, -1), "below": (0, 1)}
+
+
+def perfect(domain: Domain) -> AttentionBank:
+    """A bank that knows the concepts by one channel each and the relations of a 3x3 grid."""
+    bank = AttentionBank(domain, len(domain.concepts), AttentionConfig())
+    bank.eval()
+    with torch.no_grad():
+        bank.concepts.weight.copy_(20 * torch.eye(len(domain.concepts)))
+        bank.concepts.bias.fill_(-10)
+        bank.things.weight.fill_(20)
+        bank.things.bias.fill_(-10)
+        bank.relations.table.fill_(-2)
+        for index, name in enumerate(domain.relations):
+            x, y = STEPS[name]
+            bank.relations.table[3 + y, 3 + x, index] = 2
+    return bank
+
+
+def one_hot(scene: Scene, domain: Domain) -> Features:
+    values = torch.zeros(1, len(domain.concepts), 3, 3)
+    for cell, item in enumerate(scene.objects):
+        for value in item.attributes.values():
+            values[0, domain.concepts.index(value), cell // 3, cell % 3] = 1
+    return grid_features(values)
+
+
+def run(bank: ModuleBank, program: Program, features: Features) -> list[torch.Tensor]:
+    rows: list[torch.Tensor] = []
+    prepared = bank.prepare(features)
+    picture = torch.zeros(1, dtype=torch.long)
+    for node in program.nodes:
+        argument = torch.tensor([bank.argument_index(node.operation, node.argument)])
+        inputs = tuple(rows[source] for source in node.inputs)
+        rows.append(bank.run(node.operation, argument, inputs, prepared, picture))
+    return rows
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    domain = load_domain("shapes")
+    color, shape = (st.sampled_from(attribute.values) for attribute in domain.attributes)
+    cell = st.none() | st.fixed_dictionaries({"color": color, "shape": shape})
+    row = st.tuples(cell, cell, cell)
+    return grid_scene(draw(st.tuples(row, row, row)))
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    vocabulary = TokenVocabulary(load_domain("shapes"))
+    transitions = Transitions(vocabulary)
+    state = transitions.start(draw(st.integers(2, 24)))
+    tokens: list[int] = []
+    while not state.ended:
+        tokens.append(draw(st.sampled_from(transitions.legal(state))))
+        state = transitions.advance(state, tokens[-1])
+    return vocabulary.decode(tokens)
+
+
+@settings(max_examples=300, deadline=None)
+@given(programs(), scenes())
+def test_with_perfect_parameters_every_program_means_what_exact_execution_says(
+    program: Program, scene: Scene
+) -> None:
+    domain = load_domain("shapes")
+    bank = perfect(domain)
+    try:
+        results = execute(program, scene).results
+    except ExecutionError:
+        return
+    rows = run(bank, program, one_hot(scene, domain))
+    for result, output, row in zip(results, typecheck(program, domain), rows, strict=True):
+        if isinstance(result, frozenset):
+            assert set((row[0] > 0).nonzero().flatten().tolist()) == result
+        elif output.kind is Kind.BOOL:
+            assert (row.item() > 0) is result
+        elif output.kind is Kind.NUMBER:
+            assert round(row.item()) == result
+        else:
+            assert domain.concepts[int(row[0].argmax())] == as_answer(result)
+
+
+def test_find_is_filter_of_the_scene(shapes: Domain) -> None:
+    bank = AttentionBank(shapes, 8, AttentionConfig()).eval()
+    features = grid_features(torch.randn(1, 8, 3, 3))
+    found = run(bank, parse_program("find[red]"), features)[-1]
+    filtered = run(bank, parse_program("filter[red](scene)"), features)[-1]
+    torch.testing.assert_close(found, filtered)
+
+
+def test_only_what_a_program_names_gets_gradient(shapes: Domain) -> None:
+    bank = AttentionBank(shapes, 8, AttentionConfig())
+    features = grid_features(torch.randn(1, 8, 3, 3))
+    run(bank, parse_program("exists(relate[above](find[red]))"), features)[-1].sum().backward()  # type: ignore[no-untyped-call]
+    assert bank.concepts.weight.grad is not None
+    assert bank.relations.table.grad is not None
+    red, above = shapes.concepts.index("red"), shapes.relations.index("above")
+    used = bank.concepts.weight.grad.abs().sum(dim=1) > 0
+    assert used.tolist() == [index == red for index in range(len(shapes.concepts))]
+    moved = bank.relations.table.grad.abs().sum(dim=(0, 1)) > 0
+    assert moved.tolist() == [index == above for index in range(len(shapes.relations))]
+
+
+def test_while_training_every_cell_gets_gradient(shapes: Domain) -> None:
+    bank = AttentionBank(shapes, 8, AttentionConfig())
+    values = torch.randn(1, 8, 3, 3, requires_grad=True)
+    run(bank, parse_program("exists(find[red])"), grid_features(values))[-1].sum().backward()  # type: ignore[no-untyped-call]
+    assert values.grad is not None
+    assert (values.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_absent_cells_are_never_meant(shapes: Domain) -> None:
+    bank = perfect(shapes)
+    full = one_hot(grid_scene((({"color": "red", "shape": "square"},) * 3,) * 3), shapes)
+    present = torch.tensor([[True] * 8 + [False]])
+    features = Features(full.values, full.positions, present, full.grid)
+    for text in ("find[red]", "relate[below](find[red])", "same[color](find[red])"):
+        assert run(bank, parse_program(text), features)[-1][0, 8] < 0
+
+
+def test_logarithms_of_probabilities(clevr: Domain) -> None:
+    bank = AttentionBank(clevr, 4, AttentionConfig())
+    yes_no = bank.log_probabilities(BOOL, torch.tensor([0.0, 100.0])).exp()
+    assert yes_no[:, clevr.answers.index("yes")].tolist() == [0.5, 1.0]
+    numbers = bank.log_probabilities(NUMBER, torch.tensor([2.9])).exp()
+    assert clevr.answers[int(numbers.argmax())] == "3"
+    rows = torch.full((1, len(clevr.concepts)), -30.0)
+    rows[0, clevr.concepts.index("cyan")] = 5
+    colors = bank.log_probabilities(value_of("color"), rows).exp()
+    assert clevr.answers[int(colors.argmax())] == "cyan"
+    for table in (yes_no, numbers, colors):
+        torch.testing.assert_close(table.sum(dim=1), torch.ones(len(table)))
+    possible = {a for a, p in zip(clevr.answers, colors[0].tolist(), strict=True) if p > 0}
+    assert possible == set(clevr.values_of("color"))
+
+
+def test_a_domain_without_numbers_cannot_answer_how_many(shapes: Domain) -> None:
+    bank = AttentionBank(shapes, 4, AttentionConfig())
+    with pytest.raises(ProgramTypeError, match="wanted an answer of domain shapes"):
+        bank.log_probabilities(NUMBER, torch.tensor([1.0]))
+
+
+def test_a_table_of_positions_is_interpolated() -> None:
+    positions = RelativePositions(1, 5)
+    with torch.no_grad():
+        positions.table.zero_()
+        positions.table[2, 3, 0] = 1.0
+    at = positions(torch.tensor([[1.0, 0.0], [0.5, 0.0], [1.0, -0.25], [-1.0, 0.0]]))
+    torch.testing.assert_close(at[:, 0] / at[0, 0], torch.tensor([1.0, 0.5, 0.75, 0.0]))
+
+
+def test_parameter_shapes(shapes: Domain) -> None:
+    bank = build_bank("attention", shapes, 16, {"offsets": 5})
+    assert {name: tuple(p.shape) for name, p in bank.named_parameters()} == {
+        "things.weight": (1, 16),
+        "things.bias": (1,),
+        "concepts.weight": (6, 16),
+        "concepts.bias": (6,),
+        "relations.table": (5, 5, 4),
+    }
+
+
+def test_a_bank_that_leaves_out_an_operation_cannot_be_made(shapes: Domain) -> None:
+    class Partial(AttentionBank):
+        def modules_by_operation(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            return {k: v for k, v in super().modules_by_operation().items() if k != "same"}
+
+    with pytest.raises(ValueError, match=r"Partial: missing operations \['same'\]"):
+        Partial(shapes, 4, AttentionConfig())
+
+
+def test_a_user_adds_a_family(shapes: Domain) -> None:
+    register("mine", AttentionConfig, AttentionBank)
+    try:
+        assert isinstance(build_bank("mine", shapes, 4, {}), AttentionBank)
+    finally:
+        del MODULES["mine"]
+
+
+def test_the_reference_executor_and_the_symbolic_one_share_their_call(shapes: Domain) -> None:
+    scene = grid_scene(((None, {"color": "red", "shape": "square"}, None),) * 3)
+    program = parse_program("exists(and(find[red], relate[above](find[square])))")
+    picture = torch.zeros(30, 30, 3, dtype=torch.uint8).numpy()
+    example = Example("?", 0, 0, picture, program, scene=scene)
+    batch = collate([example], shapes, WordVocabulary(()))
+
+    class Perception(torch.nn.Module):
+        def forward(self, _: torch.Tensor) -> Features:
+            return one_hot(scene, shapes)
+
+    neural = ReferenceExecutor(Perception(), perfect(shapes)).run([program], batch, traces=True)
+    exact = SymbolicExecutor(shapes).run([program], batch, traces=True)
+    assert neural.log_probabilities.argmax().item() == exact.log_probabilities.argmax().item()
+    for one, other in zip(neural.traces[0].steps, exact.traces[0].steps, strict=True):
+        assert one.truth == other.truth
+        assert one.value == other.value

@@ -1,0 +1,105 @@
+import math
+
+import pytest
+import torch
+
+from nmn.data.batch import Batch
+from nmn.data.example import ListDataset
+from nmn.data.vocabulary import WordVocabulary
+from nmn.errors import ConfigError
+from nmn.execution.base import Loss, Model, Prediction
+from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.training.loop import LoopConfig, Progress, train
+
+
+class Probe(Model):
+    """Learns one number towards 3 and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.zeros(()))
+        self.shown: list[Batch] = []
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        self.shown.append(batch)
+        noise = torch.rand((), generator=generator)
+        total = (self.value - 3).square() + 0 * noise
+        return Loss(total, {"square": total.item(), "noise": noise.item()})
+
+    def predict(self, batch: Batch, *, traces: bool = False) -> Prediction:
+        raise AssertionError("the loop does not predict", batch, traces)
+
+
+@pytest.fixture(scope="module")
+def data() -> ListDataset:
+    return generate_shapes(ShapesWorldConfig(relation_counts=(1, 1, 1)), 0, "train", 48)
+
+
+def run(
+    data: ListDataset, config: LoopConfig, seed: int = 0, start: int = 0
+) -> tuple[Probe, list[Progress]]:
+    model = Probe()
+    reports: list[Progress] = []
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    train(
+        model, optimizer, data, WordVocabulary(()), config, seed, start=start, report=reports.append
+    )
+    return model, reports
+
+
+def test_it_learns_and_reports_each_step(data: ListDataset) -> None:
+    model, reports = run(data, LoopConfig(steps=60, batch_size=4, learning_rate=0.2))
+    assert model.value.item() == pytest.approx(3, abs=1e-3)
+    assert [report.step for report in reports] == list(range(1, 61))
+    assert reports[0].parts["square"] == reports[0].loss == 9
+    assert not model.training
+
+
+def test_the_rate_rises_and_falls_along_a_cosine() -> None:
+    config = LoopConfig(steps=100, learning_rate=1.0, warmup=0.1)
+    rates = [config.rate(step) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert rates[10] == 1
+    assert rates[55] == pytest.approx((1 + math.cos(math.pi / 2)) / 2)
+    assert rates[99] == pytest.approx(0, abs=1e-3)
+    assert sorted(rates[10:], reverse=True) == rates[10:]
+
+
+def test_an_epoch_shows_every_question_once(data: ListDataset) -> None:
+    model, _ = run(data, LoopConfig(steps=12, batch_size=4))
+    seen = [
+        tuple(batch.pictures[row].flatten().tolist()) for batch in model.shown for row in range(4)
+    ]
+    assert len(seen) == 48
+    assert len(set(seen)) == 48
+
+
+def test_steps_do_not_depend_on_where_the_run_began(data: ListDataset) -> None:
+    config = LoopConfig(steps=30, batch_size=5, curriculum=((7, 0), (13, 1)))
+    whole, reports = run(data, config)
+    late, rest = run(data, config, start=11)
+    assert [b.questions for b in whole.shown[11:]] == [b.questions for b in late.shown]
+    noises = [report.parts["noise"] for report in reports]
+    assert noises[11:] == [report.parts["noise"] for report in rest]
+    assert len(set(noises)) == 30
+
+
+def test_seeds_change_the_order(data: ListDataset) -> None:
+    config = LoopConfig(steps=3, batch_size=8)
+    first, other = (run(data, config, seed=seed)[0] for seed in (0, 1))
+    assert [b.questions for b in first.shown] != [b.questions for b in other.shown]
+
+
+def test_the_curriculum_holds_back_relations(data: ListDataset) -> None:
+    config = LoopConfig(steps=20, batch_size=16, curriculum=((6, 0), (12, 1)))
+    model, _ = run(data, config)
+    most = [max(p.count("relate") for p in batch.programs if p) for batch in model.shown]
+    assert most[:6] == [0] * 6
+    assert max(most[6:12]) == 1
+    assert max(most[12:]) == 2
+
+
+def test_an_empty_stage_of_the_curriculum_is_an_error() -> None:
+    data = generate_shapes(ShapesWorldConfig(relation_counts=(0, 1)), 0, "train", 8)
+    with pytest.raises(ConfigError, match="no question has at most 0 relations"):
+        run(data, LoopConfig(steps=2, curriculum=((1, 0),)))
