@@ -8,6 +8,7 @@ import numpy as np
 from nmn.data.batch import collate
 from nmn.data.example import Example, Picture
 from nmn.data.files import read_picture
+from nmn.errors import ShapeError
 from nmn.inspector import save_trace
 from nmn.parsing.base import Parse, Parser
 from nmn.parsing.grammar_parser import GrammarParser
@@ -63,7 +64,8 @@ class Engine:
         Raises:
             QuestionError: the question cannot be parsed.
             DataError: the file is not a picture.
-            ShapeError: the picture is not of the size that the model was trained on.
+            ShapeError: the picture is not of the size that the model was trained on, or an array
+                of another kind.
         """
         parse = self.parser.parse(question)[0]
         return self.execute(parse, image, scene)
@@ -72,7 +74,7 @@ class Engine:
         self, parse: Parse, image: str | Path | Picture, scene: Scene | None = None
     ) -> Answer:
         """Like `ask`, for a question that was parsed before."""
-        picture = image if isinstance(image, np.ndarray) else read_picture(Path(image))
+        picture = _checked(image) if isinstance(image, np.ndarray) else read_picture(Path(image))
         example = Example(parse.question, 0, 0, picture, parse.program, scene=scene)
         batch = collate([example], self.checkpoint.domain, self.checkpoint.vocabulary)
         prediction = self.checkpoint.model.predict(batch, traces=True)
@@ -80,6 +82,13 @@ class Engine:
         assert trace.answer is not None
         probability = trace.distribution[trace.answer]
         return Answer(trace.answer, probability, parse.program, trace, picture, parse.warnings)
+
+
+def _checked(picture: Picture) -> Picture:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        got = f"{picture.dtype} {picture.shape}"
+        raise ShapeError("picture", "uint8 (height, width, 3), RGB", got)
+    return picture
 
 
 def load(checkpoint: str | Path) -> Engine:

@@ -1,5 +1,6 @@
 """`nmn train`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,10 +29,14 @@ def train(
 
     resolved = load_preset(preset, overrides or ())
     folder = out or Path("runs") / Path(preset).stem
-    with progress_bar(hidden=as_json) as stage:
-        checkpoint = run_training(
-            resolved, folder, resume=resume, device=_device(device), stage=stage
-        )
+    try:
+        with progress_bar(hidden=as_json) as stage:
+            checkpoint = run_training(
+                resolved, folder, resume=resume, device=_device(device), stage=stage
+            )
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{folder}: go on with --resume\n")
+        raise
     seconds = checkpoint.made["seconds"]
     if as_json:
         print_json({"checkpoint": str(folder), **checkpoint.made})

@@ -30,7 +30,7 @@ class Type:
     attribute: str | None = None
 
     def __str__(self) -> str:
-        return self.kind if self.attribute is None else f"{self.kind}[{self.attribute}]"
+        return self.kind.value if self.attribute is None else f"{self.kind}[{self.attribute}]"
 
 
 MASK = Type(Kind.MASK)

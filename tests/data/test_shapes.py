@@ -1,9 +1,11 @@
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nmn.data import open_data
 from nmn.data.shapes import read_shapes, shapes_splits, write_shapes
@@ -11,6 +13,8 @@ from nmn.errors import DataError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.program.codecs import to_sexpression
 from nmn.resources import dataset_folder
+from nmn.scene.scene import Scene, grid_scene
+from nmn.scene.symbolic import execute
 
 
 @pytest.fixture
@@ -139,3 +143,55 @@ def test_real_splits_are_read(real_data: Path) -> None:
     assert len(data) == 1024
     queries = (folder / "val.query").read_text().splitlines()
     assert [to_sexpression(e.program) for e in data if e.program is not None] == queries
+
+
+def read_cells(picture: NDArray[np.uint8]) -> Scene:
+    """What is in a picture, by hand: the brightest channel, and how coverage is spread."""
+    cells = picture.reshape(3, 10, 3, 10, 3).transpose(0, 2, 1, 3, 4).astype(float)
+
+    def classify(cell: NDArray[np.float64]) -> dict[str, str] | None:
+        if not cell.any():
+            return None
+        channel = cell.sum(axis=(0, 1)).argmax()
+        cover = cell[..., channel] / cell[..., channel].max()
+        rows = cover.sum(axis=1)
+        if rows[5:].sum() - rows[:5].sum() > 0.15 * cover.sum():
+            shape = "triangle"
+        else:
+            filled = cover.sum() / rows[4:6].mean() ** 2
+            shape = "square" if filled > 0.92 else "circle"
+        return {"color": ("red", "green", "blue")[channel], "shape": shape}
+
+    return grid_scene(tuple(tuple(classify(cell) for cell in row) for row in cells))
+
+
+@pytest.mark.parametrize(
+    ("split", "total"), [("val", 1024), ("train.small", 640), ("train.tiny", 64)]
+)
+def test_exact_execution_on_real_pictures_gives_every_published_answer(
+    real_data: Path, split: str, total: int
+) -> None:
+    data = read_shapes(real_data / "shapes", split)
+    right = 0
+    for example in data:
+        assert example.picture is not None
+        assert example.program is not None
+        right += execute(example.program, read_cells(example.picture)).answer == example.answer
+    assert right == len(data) == total
+
+
+def test_relations_that_stopped_at_empty_cells_would_be_wrong(real_data: Path) -> None:
+    """The check above can fail: with relations between things only, 19 answers differ."""
+    wrong = 0
+    for example in read_shapes(real_data / "shapes", "val"):
+        assert example.picture is not None
+        assert example.program is not None
+        scene = read_cells(example.picture)
+        present = [item.present for item in scene.objects]
+        relations = {
+            name: tuple(tuple(other for other in row if present[other]) for row in rows)
+            for name, rows in scene.relations.items()
+        }
+        things_only = replace(scene, relations=relations)
+        wrong += execute(example.program, things_only).answer != example.answer
+    assert wrong == 19
