@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from nmn.domain import Domain
 from nmn.errors import ExecutionError
 from nmn.modules.base import ModuleBank
 from nmn.program.program import Program
@@ -28,18 +29,8 @@ def neural_trace(
     steps = []
     for node, output, row, truth in zip(program.nodes, types, rows, truths, strict=True):
         reading = bank.read(output, row)
-        steps.append(
-            TraceStep(
-                node.operation,
-                node.argument,
-                node.inputs,
-                str(output),
-                reading.mask,
-                reading.value,
-                reading.confidence,
-                truth,
-            )
-        )
+        made = (str(output), reading.mask, reading.value, reading.confidence, truth)
+        steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
     probabilities = bank.log_probabilities(types[-1], rows[-1].detach()[None])[0].exp().tolist()
     return Trace(
         question=question,
@@ -53,7 +44,40 @@ def neural_trace(
     )
 
 
-def as_truth(result: Result | None, cells: int) -> tuple[float, ...] | str | None:
+def exact_trace(
+    domain: Domain,
+    program: Program,
+    types: Sequence[Type],
+    results: Sequence[Result | None],
+    *,
+    question: str,
+    scene: Scene,
+    failure: ExecutionError | None,
+) -> Trace:
+    """The trace of an exact execution; `results` are None where it did not get to."""
+    steps = []
+    for node, output, result in zip(program.nodes, types, results, strict=True):
+        truth = _as_truth(result, len(scene.objects))
+        mask = truth if isinstance(truth, tuple) else None
+        value = truth if isinstance(truth, str) else None
+        sure = None if truth is None else 1.0
+        made = (str(output), mask, value, sure, truth)
+        steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
+    answer = steps[-1].value
+    return Trace(
+        question=question,
+        domain=domain.name,
+        program=str(program),
+        steps=tuple(steps),
+        answer=answer,
+        distribution={name: float(name == answer) for name in domain.answers},
+        grid=scene.grid,
+        failure=None if failure is None else str(failure),
+        truth=answer,
+    )
+
+
+def _as_truth(result: Result | None, cells: int) -> tuple[float, ...] | str | None:
     """An exact result in the form of a trace."""
     if isinstance(result, frozenset):
         return tuple(float(cell in result) for cell in range(cells))
@@ -67,4 +91,4 @@ def _truths(program: Program, scene: Scene | None) -> list[tuple[float, ...] | s
         results = execute(program, scene).results
     except ExecutionError:
         return [None] * len(program)
-    return [as_truth(result, len(scene.objects)) for result in results]
+    return [_as_truth(result, len(scene.objects)) for result in results]
