@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from nmn.domain import Domain, load_domain
+from nmn.errors import NMNError
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Node, Program, call
 from nmn.program.tokens import TokenVocabulary
@@ -16,6 +18,17 @@ from nmn.scene.scene import Scene, SceneObject, grid_scene
 SHAPES = load_domain("shapes")
 CLEVR = load_domain("clevr")
 TRANSITIONS = {domain.name: Transitions(TokenVocabulary(domain)) for domain in (SHAPES, CLEVR)}
+
+T = TypeVar("T")
+E = TypeVar("E", bound=NMNError)
+
+
+def attempt(action: Callable[[], T], kind: type[E]) -> T | E:
+    """What `action` returns, or its error if it is of `kind`; any other error goes through."""
+    try:
+        return action()
+    except kind as error:
+        return error
 
 
 @st.composite
