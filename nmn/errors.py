@@ -30,6 +30,11 @@ def listing(names: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
 
 
+def with_article(noun: str) -> str:
+    """`a concept`, `an attribute`."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def shortened(text: str, limit: int = 80) -> str:
     """`text` on one line, cut to about `limit` characters."""
     flat = " ".join(text.split())
@@ -136,7 +141,7 @@ class ProgramTypeError(NMNError):
     got: str
 
     def __str__(self) -> str:
-        return f"{' > '.join(self.path)}: wanted {self.wanted}, got {self.got}"
+        return f"{_way(self.path)}: wanted {self.wanted}, got {self.got}"
 
 
 @dataclass(eq=False)
@@ -148,7 +153,7 @@ class ExecutionError(NMNError):
     problem: str
 
     def __str__(self) -> str:
-        return f"{' > '.join(self.path)}: {self.operation} {self.problem}"
+        return f"{_way(self.path)}: {self.operation} {self.problem}"
 
 
 @dataclass(eq=False)
@@ -191,7 +196,13 @@ class ShapeError(NMNError):
         return f"{self.what}: wanted {self.wanted}, got {self.got}"
 
 
+def _way(path: tuple[str, ...]) -> str:
+    """A path in one line; of a long one the beginning and the end."""
+    shown = path if len(path) <= 12 else (*path[:5], f"... {len(path) - 10} more ...", *path[-5:])
+    return " > ".join(shown)
+
+
 def _caret(text: str, line: int, column: int) -> str:
-    lines = text.splitlines() or [""]
+    lines = text.split("\n")
     shown = lines[min(line, len(lines)) - 1]
     return f"{shown}\n{' ' * (column - 1)}^"

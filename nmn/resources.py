@@ -53,6 +53,8 @@ def read_text(path: Path) -> str:
 
 def unreadable(path: Path, error: OSError) -> DataError:
     """The one-line form of a failed read or write."""
+    if isinstance(error, FileExistsError):
+        return DataError(str(path), "a file is where a folder is needed")
     return DataError(str(path), (error.strerror or type(error).__name__).lower())
 
 

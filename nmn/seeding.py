@@ -11,7 +11,7 @@ import numpy as np
 
 def child_seed(seed: int, *names: str | int) -> int:
     """A 63-bit seed for the child of `seed` called by `names`."""
-    text = "/".join([str(seed), *map(str, names)])
+    text = repr((seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 

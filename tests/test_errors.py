@@ -94,8 +94,15 @@ def test_the_drawing_of_nothing_is_a_caret_alone() -> None:
     assert GrammarError("", 1, 1, "the text ends too early").drawing() == "\n^"
 
 
-def test_the_drawing_of_a_place_after_the_last_line_shows_the_last_line() -> None:
-    assert GrammarError("exists(\n", 2, 1, "the text ends too early").drawing() == "exists(\n^"
+def test_the_drawing_of_a_place_counts_lines_as_positions_do() -> None:
+    assert GrammarError("exists(\n", 2, 1, "the text ends too early").drawing() == "\n^"
+    assert GrammarError("a\u2028b\nred", 2, 1, "?").drawing() == "red\n^"
+
+
+def test_long_paths_are_shortened() -> None:
+    error = ProgramTypeError(("exists", *["relate[above]"] * 5000), "Mask", "Bool")
+    assert "4991 more" in str(error)
+    assert len(str(error)) < 300
 
 
 @pytest.mark.parametrize(

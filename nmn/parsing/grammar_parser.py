@@ -5,7 +5,7 @@ Text to tokens is the lexicon's work, tokens to a tree Lark's, and tree to progr
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from typing import Any, Literal
 
@@ -51,12 +51,16 @@ class GrammarParser:
         except UnexpectedInput as error:
             raise self._explained(question, error) from error
         terms = [_as_term(preferred)]
-        if self.all_readings and len(question.split()) <= _MAX_AMBIGUOUS_WORDS:
+        if self.all_readings and len(self.lexicon.tokens(question)) <= _MAX_AMBIGUOUS_WORDS:
             terms.extend(self._all(question))
         return self._ranked(question, terms)
 
+    @cached_property
+    def _earley(self) -> Lark:
+        return _lark(self.lexicon, "earley", None)
+
     def _all(self, question: str) -> Iterator[Term]:
-        forest = _lark(self.lexicon, "earley", None).parse(question)
+        forest = self._earley.parse(question)
         for tree in islice(CollapseAmbiguities().transform(forest), _MAX_READINGS):
             yield self._meaning.transform(tree)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 from lark import Token
 
@@ -50,7 +50,8 @@ class Lexicon:
     def tokens(self, question: str) -> list[Token]:
         """The tokens of a question: type is the terminal, value the meaning, with positions.
 
-        An `OR` before a relation or "that is" has the type `OR_DESCRIBED` (see the grammar).
+        An `OR` before a relation or "that is" has the type `OR_DESCRIBED` (see the grammar). A
+        comma is kept where it separates a list that ends in "or".
 
         Raises:
             QuestionError: an empty question, too many words, or a word that is not known.
@@ -64,6 +65,11 @@ class Lexicon:
             advice = f"at most {MAX_WORDS} words are read"
             raise QuestionError(question, line, column, problem, advice=advice)
         tokens = [token for token in self._matched(question, words) if token.type != IGNORED]
+        tokens = [
+            token
+            for place, token in enumerate(tokens)
+            if token.type != "COMMA" or _separates(tokens[place + 1 :])
+        ]
         for token, following in pairwise(tokens):
             if token.type == "OR" and following.type in _BEFORE_DESCRIPTION:
                 token.type = "OR_DESCRIBED"
@@ -97,10 +103,24 @@ class Lexicon:
     def _unknown(self, question: str, words: list[re.Match[str]], index: int) -> QuestionError:
         word = words[index][0]
         line, column = _place(question, words[index].start())
+        begun = [" ".join(phrase) for phrase in self.phrases if phrase[0] == word.lower()]
+        if begun:
+            problem = f"'{word}' does not stand alone"
+            return QuestionError(question, line, column, problem, nearest(word, begun))
         strange = sum(other[0].lower() not in self.words for other in words)
         advice = self.advice if strange * 2 > len(words) else ""
         known = nearest(word, self.words)
         return QuestionError(question, line, column, f"unknown word '{word}'", known, advice)
+
+
+def _separates(following: list[Token]) -> bool:
+    """Whether a comma before these is one of a list that ends in "or"."""
+    if following and following[0].type == "OR":
+        return False
+    kinds = (token.type for token in following)
+    ahead = (kind for kind in kinds if kind not in ("ADJECTIVE", "ARTICLE", "COMMA"))
+    nouns_skipped = dropwhile(("NOUN", "THING").__contains__, ahead)
+    return next(nouns_skipped, "") == "OR"
 
 
 def load_lexicon(domain: Domain) -> Lexicon:

@@ -22,6 +22,7 @@ _KINDS = {
     "AND": "'and'",
     "OR": "'or'",
     "OR_DESCRIBED": "'or'",
+    "COMMA": "','",
     "END": "the end",
     "$END": "the end",
 }

@@ -15,7 +15,7 @@ from nmn.program.program import Program
 Phrasing = Literal["is", "is there"]
 """`is a red shape above a circle` (as published) or `is there a red shape above a circle`."""
 
-_MAX_DEPTH = 200
+_MAX_STEPS = 200
 
 
 def realise(program: Program, domain: Domain, phrasing: Phrasing = "is") -> str:
@@ -28,8 +28,8 @@ def realise(program: Program, domain: Domain, phrasing: Phrasing = "is") -> str:
             would read this way.
     """
     parser = shared_parser(domain)
-    if program.depth > _MAX_DEPTH:
-        raise RealisationError(program.root.label, f"deeper than {_MAX_DEPTH} steps")
+    if program.tree_size > _MAX_STEPS:
+        raise RealisationError(program.root.label, f"more than {_MAX_STEPS} steps")
     sentence = _Realiser(program, parser).sentence(phrasing)
     try:
         reading = parser.parse(sentence)[0].program
@@ -121,7 +121,9 @@ class _Realiser:
     def place(self, index: int) -> str:
         node = self.program.nodes[index]
         (source,) = node.inputs
-        relation = self.surface["RELATION", node.argument or ""]
+        relation = self.surface.get(("RELATION", node.argument or ""))
+        if relation is None:
+            raise RealisationError(str(self.program), f"no word for '{node.argument}'")
         nested = self.program.nodes[source].operation == "relate"
         return f"{relation} {self.place(source) if nested else self.things(source)}"
 

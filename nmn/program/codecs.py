@@ -6,10 +6,11 @@ and the node lists of CLEVR's question files (Johnson et al. 2017), out only.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from nmn.domain import Domain
-from nmn.errors import GrammarError, listing, nearest
+from nmn.errors import GrammarError, listing, nearest, with_article
 from nmn.program.ops import OPERATIONS, covering
 from nmn.program.program import Node, Program, Term, flatten
 from nmn.program.typecheck import typecheck
@@ -47,30 +48,28 @@ def from_sexpression(text: str, domain: Domain) -> Program:
         GrammarError: brackets that do not match, an unknown word, trailing text.
         ProgramTypeError: it does not type-check.
     """
-    stack: list[list[Term | str]] = [[]]
+    stack: list[list[_Part]] = [[]]
+    opened: list[int] = []
     position = 0
-    try:
-        while match := _LEXEME.match(text, position):
-            word, position = match[1], match.end()
-            if word == "(":
-                stack.append([])
-            elif word != ")":
-                stack[-1].append(_atom(word, domain))
-            elif len(stack) == 1:
-                raise _NotAnExpressionError("')' without '('", "nothing more")
-            else:
-                parts = stack.pop()
-                stack[-1].append(_applied(parts, domain))
-        if len(stack) > 1:
-            raise _NotAnExpressionError("the text ends too early", "')'")
-        if len(stack[0]) != 1:
-            problem = "more than one expression" if stack[0] else "no expression"
-            raise _NotAnExpressionError(problem, "one, as in (is red (above circle))")
-        root, *_ = _terms(stack[0], domain)
-    except _NotAnExpressionError as error:
-        where = max(position - 1, 0)
-        raise _error(text, where, error.problem, error.expected) from error
-    program, _ = flatten(root)
+    while match := _LEXEME.match(text, position):
+        word, start, position = match[1], match.start(1), match.end()
+        if word == "(":
+            stack.append([])
+            opened.append(start)
+        elif word != ")":
+            stack[-1].append(_Part(start, word))
+        elif not opened:
+            raise _error(text, start, "')' without '('", "nothing more")
+        else:
+            parts = stack.pop()
+            stack[-1].append(_Part(opened.pop(), _applied(text, start, parts, domain)))
+    if opened:
+        raise _error(text, len(text.rstrip()), "the text ends too early", "')'")
+    if not stack[0]:
+        raise _error(text, 0, "no expression", "one, as in (is red (above circle))")
+    if len(stack[0]) > 1:
+        raise _error(text, stack[0][1].start, "more than one expression", "the end")
+    program, _ = flatten(_as_term(text, stack[0][0], domain))
     typecheck(program, domain)
     return program
 
@@ -174,56 +173,59 @@ def _words(node: Node) -> list[str]:
     return [node.operation, node.argument]
 
 
-def _atom(word: str, domain: Domain) -> Term | str:
-    """A concept or `scene` is whole; any other word waits for its brackets."""
+@dataclass(frozen=True)
+class _Part:
+    """A word, or what brackets stand for, with the place where it begins."""
+
+    start: int
+    content: Term | str
+
+
+def _applied(text: str, end: int, parts: list[_Part], domain: Domain) -> Term:
+    """`(head ...)` as a term; `end` is the place of the closing bracket."""
+    if not parts:
+        raise _error(text, end, "empty brackets", "an expression")
+    head, *rest = parts
+    name = head.content
+    if not isinstance(name, str) or name in domain.concepts:
+        raise _error(text, head.start, "a mask with inputs", "an operation or relation after '('")
+    if name in domain.relations:
+        return Term("relate", name, _as_terms(text, rest, domain))
+    if name == "is":
+        return Term("exists", None, (Term("and", None, _as_terms(text, rest, domain)),))
+    if name not in OPERATIONS:
+        raise _error(text, head.start, f"unknown word '{name}'", _nearest(name, domain))
+    kind = OPERATIONS[name].argument
+    if kind is ArgumentKind.NONE:
+        return Term(name, None, _as_terms(text, rest, domain))
+    if not rest or not isinstance(rest[0].content, str):
+        place = rest[0].start if rest else end
+        raise _error(text, place, f"'{name}' without its argument", with_article(kind))
+    return Term(name, rest[0].content, _as_terms(text, rest[1:], domain))
+
+
+def _as_terms(text: str, parts: list[_Part], domain: Domain) -> tuple[Term, ...]:
+    return tuple(_as_term(text, part, domain) for part in parts)
+
+
+def _as_term(text: str, part: _Part, domain: Domain) -> Term:
+    """A concept stands for `find`, `scene` for itself; any other word needs brackets."""
+    word = part.content
+    if isinstance(word, Term):
+        return word
     if word in domain.concepts:
         return Term("find", word)
-    return Term("scene") if word == "scene" else word
-
-
-def _applied(parts: list[Term | str], domain: Domain) -> Term:
-    """`(word ...)` as a term.
-
-    Raises:
-        _NotAnExpressionError: what was wrong and what could have stood there.
-    """
-    if not parts:
-        raise _NotAnExpressionError("empty brackets", "an expression")
-    head, *rest = parts
-    if not isinstance(head, str):
-        raise _NotAnExpressionError("a concept with inputs", "an operation or relation after '('")
-    if head in domain.relations:
-        return Term("relate", head, _terms(rest, domain))
-    if head == "is":
-        return Term("exists", None, (Term("and", None, _terms(rest, domain)),))
-    if head not in OPERATIONS:
-        raise _NotAnExpressionError(f"unknown word '{head}'", _nearest(head, domain))
-    if OPERATIONS[head].argument is ArgumentKind.NONE:
-        return Term(head, None, _terms(rest, domain))
-    if not rest:
-        raise _NotAnExpressionError(
-            f"'{head}' without its argument", f"a {OPERATIONS[head].argument}"
-        )
-    argument = rest[0].argument if isinstance(rest[0], Term) else rest[0]
-    return Term(head, argument, _terms(rest[1:], domain))
-
-
-def _terms(parts: list[Term | str], domain: Domain) -> tuple[Term, ...]:
-    for part in parts:
-        if isinstance(part, str):
-            raise _NotAnExpressionError(f"unknown word '{part}'", _nearest(part, domain))
-    return tuple(part for part in parts if isinstance(part, Term))
+    if word == "scene":
+        return Term("scene")
+    known = word in domain.relations or word in OPERATIONS or word == "is"
+    problem = f"'{word}' without its brackets" if known else f"unknown word '{word}'"
+    expected = f"({word} ...)" if known else _nearest(word, domain)
+    raise _error(text, part.start, problem, expected)
 
 
 def _nearest(word: str, domain: Domain) -> str:
     known = (*domain.concepts, *domain.relations, "is", *OPERATIONS)
     return listing(nearest(word, known))
-
-
-class _NotAnExpressionError(Exception):
-    def __init__(self, problem: str, expected: str) -> None:
-        super().__init__(problem)
-        self.problem, self.expected = problem, expected
 
 
 def _error(text: str, offset: int, problem: str, *expected: str) -> GrammarError:

@@ -86,8 +86,9 @@ def _parser() -> Lark:
 
 def _syntax_error(text: str, error: UnexpectedInput) -> GrammarError:
     if isinstance(error, UnexpectedCharacters):
-        problem, expected = f"unexpected '{error.char}'", set(error.allowed or ())
-        line, column = error.line, error.column
+        whole = _is_whole(text[: error.pos_in_stream])
+        expected = {"$END"} if whole else set(error.allowed or ())
+        problem, line, column = f"unexpected '{error.char}'", error.line, error.column
     elif isinstance(error, UnexpectedToken):
         ended = error.token.type == "$END"
         problem = "the text ends too early" if ended else f"unexpected '{error.token}'"
@@ -97,6 +98,14 @@ def _syntax_error(text: str, error: UnexpectedInput) -> GrammarError:
         problem, expected, (line, column) = "not program text", set(), _end_of(text)
     words = tuple(_WORDS[name] for name in _WORDS if name in expected)
     return GrammarError(text, line, column, problem, words)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        _parser().parse(text)
+    except (UnexpectedInput, _UnknownOperationError):
+        return False
+    return True
 
 
 def _end_of(text: str) -> tuple[int, int]:

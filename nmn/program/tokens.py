@@ -63,7 +63,7 @@ class TokenVocabulary:
         Raises:
             ProgramTypeError: the tokens are not the prefix form of exactly one program.
         """
-        body = [token for token in tokens if token != START]
+        body = list(tokens[1:] if tokens and tokens[0] == START else tokens)
         body = body[: body.index(END)] if END in body else body
         nodes: list[Node] = []
         done: list[int] = []

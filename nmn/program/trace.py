@@ -87,12 +87,14 @@ class Trace:
         return {"format": "nmn-trace", "version": TRACE_VERSION, **asdict(self)}
 
     @staticmethod
-    def from_json(values: dict[str, Any], source: str = "trace") -> "Trace":
+    def from_json(values: Any, source: str = "trace") -> "Trace":
         """The inverse of `to_json`, also after a detour through JSON text.
 
         Raises:
             DataError: another format or version, or a field that is missing or unknown.
         """
+        if not isinstance(values, dict):
+            raise DataError(source, f"wanted a JSON object, got {type(values).__name__}")
         if values.get("format") != "nmn-trace" or values.get("version") != TRACE_VERSION:
             got = f"{values.get('format')} version {values.get('version')}"
             raise DataError(source, f"wanted nmn-trace version {TRACE_VERSION}, got {got}")
@@ -104,9 +106,12 @@ class Trace:
             )
             for name in ("grid", "boxes"):
                 fields[name] = _frozen(fields.get(name))
-            return Trace(**fields)
+            trace = Trace(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(source, f"not a trace: {error}") from error
+        if trace.answer is not None and trace.answer not in trace.distribution:
+            raise DataError(source, f"the answer '{trace.answer}' is not in the distribution")
+        return trace
 
     def dumps(self) -> str:
         """The JSON form as text."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nmn.domain import Domain
-from nmn.errors import ProgramTypeError, listing, nearest
+from nmn.errors import ProgramTypeError, listing, nearest, with_article
 from nmn.program.ops import arguments_of, operation
 from nmn.program.program import Program
 from nmn.program.types import ArgumentKind, Kind, Type
@@ -71,14 +71,15 @@ def _argument_problem(
 ) -> tuple[str, str] | None:
     """`(wanted, got)` where the argument does not fit, else None."""
     known = [name for name in arguments_of(kind, domain) if name is not None]
+    if kind is ArgumentKind.NONE:
+        return None if argument is None else ("no argument in brackets", f"[{argument}]")
     if argument is None:
-        return (f"a {kind} in brackets, as in [{known[0]}]", "none") if known else None
-    if not known:
-        return "no argument in brackets", f"[{argument}]"
+        example = f", as in [{known[0]}]" if known else ""
+        return f"{with_article(kind)} in brackets{example}", "none"
     if argument in known:
         return None
-    wanted = f"a {kind} of domain {domain.name} ({listing(nearest(argument, known))})"
-    return wanted, f"'{argument}'"
+    choices = listing(nearest(argument, known)) or "which has none"
+    return f"{with_article(kind)} of domain {domain.name} ({choices})", f"'{argument}'"
 
 
 def _inputs(types: tuple[Type, ...]) -> str:

@@ -62,21 +62,18 @@ def execute(program: Program, scene: Scene) -> SymbolicExecution:
         inputs = [results[source] for source in node.inputs]
         try:
             results.append(_RULES[node.operation](scene, node, *inputs))
-        except _NotOneError as error:
-            problem = f"needs exactly one object, got {error.count}"
-            raise ExecutionError(node.operation, program.path_to(index), problem) from error
+        except _UndefinedError as error:
+            raise ExecutionError(node.operation, program.path_to(index), str(error)) from error
     return SymbolicExecution(program, tuple(results))
 
 
-class _NotOneError(Exception):
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.count = count
+class _UndefinedError(Exception):
+    """An operation that means nothing for its inputs; the text says why."""
 
 
 def _the_one(mask: Mask) -> int:
     if len(mask) != 1:
-        raise _NotOneError(len(mask))
+        raise _UndefinedError(f"needs exactly one object, got {len(mask)}")
     return next(iter(mask))
 
 
@@ -116,7 +113,7 @@ def _unique(_: Scene, __: Node, mask: Mask) -> Mask:
 def _query(scene: Scene, node: Node, mask: Mask) -> str:
     attributes = scene.objects[_the_one(mask)].attributes
     if node.argument is None or node.argument not in attributes:
-        raise _NotOneError(0)
+        raise _UndefinedError(f"of an object without {node.argument}")
     return attributes[node.argument]
 
 

@@ -110,7 +110,7 @@ def test_evaluate_writes_predictions(run: Run, tmp_path: Path, programs: str) ->
         {"true": "yes", "false": "no"}[a] for a in (MINI / "test.output").read_text().split()
     ]
     assert [line["answer"] for line in lines] == answers
-    assert lines[0]["program"] == "exists(and(find[blue], relate[right_of](find[red])))"
+    assert lines[0]["program"] == "exists(and(find[red], relate[above](find[red])))"
 
 
 def test_evaluate_needs_neither_queries_nor_answers(run: Run, tmp_path: Path) -> None:

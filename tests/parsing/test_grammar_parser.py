@@ -403,3 +403,22 @@ def test_there_are_228_published_queries_and_each_means_its_english(real_data: P
     for query, english in pairs:
         (parse,) = shared_parser(SHAPES).parse(english)
         assert from_sexpression(query, SHAPES) == parse.program
+
+
+@pytest.mark.parametrize(
+    ("question", "program"),
+    [
+        (
+            "is there a red, green or blue shape",
+            "exists(or(or(find[red], find[green]), find[blue]))",
+        ),
+        (
+            "is a dot above a circle, a square or a triangle",
+            "exists(and(find[circle], relate[above](or(or(find[circle], find[square]), "
+            "find[triangle]))))",
+        ),
+        ("is there a red, round dot", "exists(filter[red](filter[circle](find[circle])))"),
+    ],
+)
+def test_lists_with_commas(parser: GrammarParser, question: str, program: str) -> None:
+    assert str(parser.parse(question)[0].program) == program

@@ -81,7 +81,7 @@ def test_words_that_change_nothing_are_left_out(lexicon: Lexicon) -> None:
 
 def test_every_phrase_of_the_lexicon_is_read_as_its_meaning(lexicon: Lexicon) -> None:
     for phrase, (terminal, meaning) in lexicon.phrases.items():
-        expected = [] if terminal == "IGNORED" else [(terminal, meaning)]
+        expected = [] if terminal in ("IGNORED", "COMMA") else [(terminal, meaning)]
         assert meanings(lexicon, " ".join(phrase)) == expected
         assert meanings(lexicon, " ".join(phrase).upper()) == expected
 
@@ -130,10 +130,11 @@ def test_mostly_unknown_words_get_an_example_of_a_question(lexicon: Lexicon, tex
     assert "questions about shapes are English, such as" in str(caught.value)
 
 
-def test_a_phrase_that_breaks_off_is_unknown_at_its_first_word(lexicon: Lexicon) -> None:
+def test_a_phrase_that_breaks_off_is_named_with_what_it_could_become(lexicon: Lexicon) -> None:
     with pytest.raises(QuestionError) as caught:
         lexicon.tokens("a dot on the left side")
-    assert (caught.value.column, caught.value.problem) == (7, "unknown word 'on'")
+    assert (caught.value.column, caught.value.problem) == (7, "'on' does not stand alone")
+    assert all(phrase.startswith("on ") for phrase in caught.value.expected)
 
 
 def test_the_most_words_are_read_and_one_more_is_refused(lexicon: Lexicon) -> None:
@@ -178,3 +179,20 @@ def test_a_lexicon_that_does_not_fit_its_domain_is_refused(
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'lexicon' / 'shapes.toml'}: {problem}")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("question", "commas"),
+    [
+        ("red, green or blue shape", 1),
+        ("red, green, or blue shape", 1),
+        ("a circle, a square, a dot or a box", 2),
+        ("red, round circle", 0),
+        ("a red, round circle above a dot or a box", 0),
+        ("a circle, please", 0),
+    ],
+)
+def test_commas_are_kept_in_lists_that_end_in_or(
+    lexicon: Lexicon, question: str, commas: int
+) -> None:
+    assert [token.type for token in lexicon.tokens(question)].count("COMMA") == commas

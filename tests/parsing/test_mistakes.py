@@ -62,7 +62,15 @@ MISTAKES = [
     ("a control character", "\x07", 1, 1, "unknown word '\x07'", None, EXAMPLE),
     ("a zero-width space", "is there\u200b a circle", 1, 9, "unknown word '\u200b'", None, ""),
     ("a semicolon", "is there a circle; drop it", 1, 18, "unknown word ';'", None, ""),
-    ("half a relation", "is there a box left", 1, 16, "unknown word 'left'", None, ""),
+    (
+        "half a relation",
+        "is there a box left",
+        1,
+        16,
+        "'left' does not stand alone",
+        ("left of",),
+        "",
+    ),
     (
         "unfinished after 'is'",
         "is",
@@ -88,7 +96,7 @@ MISTAKES = [
         16,
         "'above' does not fit",
         (),
-        f"wanted a noun or an adjective or 'or', {NOUNS}",
+        f"wanted a noun or an adjective or 'or' or ',', {NOUNS}",
     ),
     (
         "nothing is said of the thing",

@@ -113,11 +113,23 @@ def test_deep_programs_are_said_up_to_200_steps(shapes: Domain) -> None:
         place = Program(tuple(nodes))
         return call("exists", call("and", call("find", argument="red"), place))
 
-    deep = nested(197)
-    assert deep.depth == 200
-    assert realise(deep, shapes) == f"is a red shape {'above ' * 197}a circle"
-    with pytest.raises(RealisationError, match="deeper than 200 steps"):
-        realise(nested(198), shapes)
+    deep = nested(196)
+    assert len(deep) == 200
+    assert realise(deep, shapes) == f"is a red shape {'above ' * 196}a circle"
+    with pytest.raises(RealisationError, match="more than 200 steps"):
+        realise(nested(197), shapes)
+
+
+def test_shared_steps_do_not_take_for_ever(shapes: Domain) -> None:
+    nodes = [Node("find", "red"), *(Node("or", None, (i, i)) for i in range(60))]
+    with pytest.raises(RealisationError, match="more than 200 steps"):
+        realise(Program((*nodes, Node("exists", None, (60,)))), shapes)
+
+
+def test_words_of_another_domain_are_refused_by_name(shapes: Domain) -> None:
+    program = parse_program("exists(and(find[red], relate[behind](find[red])))")
+    with pytest.raises(RealisationError, match="no word for 'behind'"):
+        realise(program, shapes)
 
 
 @given(questions_as_programs(), st.sampled_from(["is", "is there"]))

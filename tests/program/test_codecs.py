@@ -92,14 +92,20 @@ BROKEN = [
     ("only an opening bracket", "(", 1, "the text ends too early", "')'"),
     ("a bracket too many", "(is red circle))", 1, "')' without '('", "nothing more"),
     ("only a closing bracket", ")", 1, "')' without '('", "nothing more"),
-    ("two expressions", "(is red red) (is red red)", 1, "more than one expression", "one"),
-    ("trailing word", "(is red circle) scene", 1, "more than one expression", "one"),
+    ("two expressions", "(is red red) (is red red)", 1, "more than one expression", "the end"),
+    ("trailing word", "(is red circle) scene", 1, "more than one expression", "the end"),
     ("unknown concept", "(is small circle)", 1, "unknown word 'small'", "nearest"),
     ("unknown relation", "(is red (abov circle))", 1, "unknown word 'abov'", "'above'"),
     ("unknown in line 2", "(is red\n (nearby circle))", 2, "unknown word 'nearby'", "nearest"),
-    ("a relation without inputs", "(is red above)", 1, "unknown word 'above'", "nearest"),
+    (
+        "a relation without inputs",
+        "(is red above)",
+        1,
+        "'above' without its brackets",
+        "(above ...)",
+    ),
     ("uppercase", "(IS red red)", 1, "unknown word 'IS'", "'is'"),
-    ("a concept with inputs", "(red circle)", 1, "a concept with inputs", "an operation"),
+    ("a concept with inputs", "(red circle)", 1, "a mask with inputs", "an operation"),
     ("an argument left out", "(exists (filter))", 1, "'filter' without its argument", "a concept"),
     ("another language", "(est rouge cercle)", 1, "unknown word 'est'", "nearest"),
 ]
@@ -272,3 +278,20 @@ def test_the_clevr_form_means_the_same_program(program: Program) -> None:
     nodes = to_clevr(program, CLEVR)
     assert canonical(from_clevr_nodes(nodes)) == canonical(program)
     assert all(source < index for index, node in enumerate(nodes) for source in node["inputs"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "column"),
+    [
+        ("(exists (relate (above red) circle))", 17),
+        ("(exists (filter (filter red blue) circle))", 17),
+        ("(is small circle)", 5),
+        ("above", 1),
+        ("(is red", 8),
+        ("(is red (above circle)) x", 25),
+    ],
+)
+def test_the_column_is_that_of_the_fault(expression: str, column: int) -> None:
+    with pytest.raises(GrammarError) as caught:
+        from_sexpression(expression, SHAPES)
+    assert caught.value.column == column

@@ -76,7 +76,23 @@ TRACES = st.builds(
 )
 
 
-@given(TRACES)
+def with_its_answer(trace: Trace) -> Trace:
+    if trace.answer is None:
+        return trace
+    return replace(trace, distribution={**trace.distribution, trace.answer: 0.5})
+
+
+def test_an_answer_outside_the_distribution_is_refused() -> None:
+    with pytest.raises(DataError, match="the answer 'maybe' is not in the distribution"):
+        Trace.from_json({**TRACE.to_json(), "answer": "maybe"})
+
+
+def test_what_is_no_object_is_refused() -> None:
+    with pytest.raises(DataError, match="wanted a JSON object, got list"):
+        Trace.from_json([])
+
+
+@given(TRACES.map(with_its_answer))
 @settings(deadline=None, max_examples=100)
 def test_every_trace_survives_json(trace: Trace) -> None:
     assert Trace.from_json(json.loads(trace.dumps())) == trace
