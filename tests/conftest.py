@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# On a busy machine, two threads that wait for each other are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from nmn.domain import Domain, load_domain
 from nmn.parsing.grammar_parser import GrammarParser
 

@@ -67,21 +67,21 @@ def explanation(trace: Trace) -> str:
     what = "cell" if trace.grid is not None else "object"
     root = trace.steps[-1]
     if root.operation != "exists":
-        sources = [f"{trace.steps[s].label} gave {_result(trace, s, what)}" for s in root.inputs]
+        sources = [f"{_name(trace.steps[s])} gave {_result(trace, s, what)}" for s in root.inputs]
         return f"The answer is {trace.answer}: {', '.join(sources)}."
     index = root.inputs[0]
     if trace.answer == "no":
         index = _first_empty(trace, index)
     step = trace.steps[index]
     left = _result(trace, index, what)
-    found = [f"{trace.steps[s].label} ({_result(trace, s, what)})" for s in step.inputs]
+    found = [f"{_name(trace.steps[s])} ({_result(trace, s, what)})" for s in step.inputs]
     said = trace.answer.capitalize()
     if not step.inputs:
-        return f"{said}: {step.label} found {left}."
+        return f"{said}: {_name(step)} found {left}."
     if step.operation == "and":
         common = f"no {what}" if left == "nothing" else left
         return f"{said}: {found[0]} and {found[1]} have {common} in common."
-    return f"{said}: of {' and '.join(found)}, {step.label} leaves {left}."
+    return f"{said}: of {' and '.join(found)}, {_name(step)} leaves {left}."
 
 
 def _first_empty(trace: Trace, index: int) -> int:
@@ -92,6 +92,11 @@ def _first_empty(trace: Trace, index: int) -> int:
         if not empty:
             return index
         index = empty[0]
+
+
+def _name(step: TraceStep) -> str:
+    """The label, in quotes where it is a plain word."""
+    return f"'{step.label}'" if step.argument is None else step.label
 
 
 def _result(trace: Trace, index: int, what: str) -> str:
