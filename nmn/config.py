@@ -91,7 +91,10 @@ def _first_problem(config: type[BaseModel], error: ValidationError) -> str:
         hint = f"; nearest: {choices}" if choices else ""
         return f"unknown key '{path}'{hint}"
     got = "" if first["type"] == "missing" else f", got {first['input']!r}"
-    return f"'{path}': {first['msg'][:1].lower()}{first['msg'][1:]}{got}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"'{path}': {message}" if path else message
+    return f"'{path}': {message[:1].lower()}{message[1:]}{got}"
 
 
 def _keys_at(config: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:

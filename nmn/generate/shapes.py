@@ -6,18 +6,19 @@ canonical form of its program) decides alone whether it belongs to train, val or
 ever puts a test composition into training.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nmn.config import Config
 from nmn.data.example import Example, ListDataset, question_type
 from nmn.domain import Domain, load_domain
-from nmn.errors import RealisationError
+from nmn.errors import ConfigError, RealisationError
 from nmn.parsing.realise import realise
 from nmn.program.canonical import canonical
 from nmn.program.program import Program, call
@@ -32,6 +33,7 @@ GRID = 3
 Split = Literal["train", "val", "test"]
 
 _TRIES = 100
+_MAX_IN_VAIN = 20_000
 CHUNK = 512
 """Questions made at a time; a longer data set begins with the whole chunks of a shorter."""
 
@@ -54,7 +56,7 @@ class ShapesWorldConfig(Config):
     """
 
     empty: float = Field(0.2, ge=0, lt=1)
-    relation_counts: tuple[float, ...] = Field((0.2, 0.4, 0.4), min_length=1)
+    relation_counts: tuple[Annotated[float, Field(ge=0)], ...] = (0.2, 0.4, 0.4)
     two_concepts: float = Field(0.4, ge=0, le=1)
     anything: float = Field(0.05, ge=0, le=1)
     nested: float = Field(0.2, ge=0, le=1)
@@ -62,6 +64,14 @@ class ShapesWorldConfig(Config):
     pictures_per_question: int = Field(4, ge=1)
     train_share: float = Field(0.8, gt=0, lt=1)
     val_share: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if not 0 < sum(self.relation_counts) < math.inf:
+            raise ValueError("relation_counts must have a positive, finite sum")
+        if self.train_share + self.val_share >= 1:
+            raise ValueError("train_share and val_share leave nothing for test")
+        return self
 
 
 def split_of(program: Program, config: ShapesWorldConfig) -> Split:
@@ -101,6 +111,9 @@ def generate_shapes(
     The same arguments give the same examples, bit for bit. Questions that (nearly) every
     picture answers alike are left out.
 
+    Raises:
+        ConfigError: with these settings the split has no question that can be balanced.
+
     Args:
         progress: called now and then with the number of questions done.
     """
@@ -131,8 +144,14 @@ class _World:
         """`count` examples on scenes that no other example has."""
         pool = _Pool(self.config, self.scenes, 2 * count + _TRIES)
         drawn: list[tuple[Program, str, str, int]] = []
+        in_vain = 0
         while len(drawn) < count:
-            drawn.extend(self._question(pool))
+            found = self._question(pool)
+            drawn.extend(found)
+            in_vain = 0 if found else in_vain + 1
+            if in_vain > _MAX_IN_VAIN:
+                problem = f"no question for split {self.split} has pictures for both answers"
+                raise ConfigError("shapes world", problem)
         del drawn[count:]
         chosen = [scene for *_, scene in drawn]
         pictures = draw_cells(pool.shapes[chosen], pool.colors[chosen], self.pictures)

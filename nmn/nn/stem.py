@@ -1,7 +1,9 @@
 """The convolutional network that turns pictures into features."""
 
+from typing import Self
+
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.config import Config
@@ -21,6 +23,19 @@ class StemConfig(Config):
     height: int = Field(30, gt=0)
     width: int = Field(30, gt=0)
     layers: tuple[tuple[int, int, int], ...] = ((64, 10, 10), (64, 1, 1), (64, 1, 1))
+
+    @model_validator(mode="after")
+    def _leaves_cells(self) -> Self:
+        if not self.layers:
+            raise ValueError("a stem needs at least one layer")
+        height, width = self.height, self.width
+        for number, (channels, kernel, stride) in enumerate(self.layers, start=1):
+            if min(channels, kernel, stride) < 1:
+                raise ValueError(f"layer {number}: channels, kernel and stride must be positive")
+            if kernel > min(height, width):
+                raise ValueError(f"layer {number}: a kernel of {kernel} on {width}x{height}")
+            height, width = ((side - kernel) // stride + 1 for side in (height, width))
+        return self
 
     @property
     def channels(self) -> int:

@@ -31,8 +31,8 @@ class LoopConfig(Config):
     """
 
     steps: int = Field(1000, gt=0)
-    batch_size: int = Field(64, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(64, gt=0, le=65_536)
+    learning_rate: float = Field(1e-3, gt=0, le=10)
     warmup: float = Field(0.1, ge=0, lt=1)
     clip: float = Field(10.0, gt=0)
     curriculum: tuple[tuple[int, int], ...] = ()

@@ -22,7 +22,7 @@ class DataConfig(Config):
         world: what they are like.
     """
 
-    examples: int = Field(gt=0)
+    examples: int = Field(gt=0, le=10_000_000)
     world: ShapesWorldConfig = ShapesWorldConfig()
 
 

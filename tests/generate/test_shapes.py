@@ -6,6 +6,7 @@ import pytest
 
 from nmn.data.shapes import write_shapes
 from nmn.domain import Domain
+from nmn.errors import ConfigError
 from nmn.generate.shapes import (
     CHUNK,
     ShapesWorldConfig,
@@ -123,3 +124,11 @@ def test_scenes_are_as_empty_as_asked_for() -> None:
 def test_depth_is_as_asked_for() -> None:
     data = generate_shapes(ShapesWorldConfig(relation_counts=(0, 0, 0, 0, 0, 1)), 0, "train", 40)
     assert {e.program.count("relate") for e in data if e.program is not None} == {5}
+
+
+def test_a_world_without_questions_that_can_be_balanced_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nmn.generate.shapes._MAX_IN_VAIN", 50)
+    with pytest.raises(ConfigError, match="no question for split val has pictures for both"):
+        generate_shapes(ShapesWorldConfig(empty=0.9999), 0, "val", 4)

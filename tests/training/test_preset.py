@@ -52,3 +52,22 @@ def test_unknown_presets_and_broken_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("kind = ")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_preset(str(tmp_path / "broken.toml"))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.learning_rate=1e40", "less than or equal to 10"),
+        ("data.examples=1000000000000", "less than or equal to 10000000"),
+        ("model.stem.layers=[]", "'model.stem': a stem needs at least one layer"),
+        ("model.stem.layers=[[8,40,1]]", "layer 1: a kernel of 40 on 30x30"),
+        ("model.stem.layers=[[8,10,10],[8,0,1]]", "layer 2: channels, kernel and stride"),
+        ("data.world.relation_counts=[0,0]", "a positive, finite sum"),
+        ("data.world.relation_counts=[-1,2]", "greater than or equal to 0, got -1"),
+        ("data.world.train_share=0.95", "leave nothing for test"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_preset("shapes", [override])
+    assert "\n" not in str(caught.value)
