@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -66,7 +66,7 @@ class ShapesWorldConfig(Config):
     val_share: float = Field(0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _is_possible(self) -> Self:
+    def _is_possible(self) -> "ShapesWorldConfig":
         if not 0 < sum(self.relation_counts) < math.inf:
             raise ValueError("relation_counts must have a positive, finite sum")
         if self.train_share + self.val_share >= 1:

@@ -1,7 +1,5 @@
 """The convolutional network that turns pictures into features."""
 
-from typing import Self
-
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -25,7 +23,7 @@ class StemConfig(Config):
     layers: tuple[tuple[int, int, int], ...] = ((64, 10, 10), (64, 1, 1), (64, 1, 1))
 
     @model_validator(mode="after")
-    def _leaves_cells(self) -> Self:
+    def _leaves_cells(self) -> "StemConfig":
         if not self.layers:
             raise ValueError("a stem needs at least one layer")
         height, width = self.height, self.width
