@@ -28,6 +28,8 @@ class LoopConfig(Config):
         curriculum: `(step, relations)`: until that step only questions with at most so many
             relations; after the last entry, all.
         checkpoint_every: steps between states from which training can resume.
+        threads: of the CPU. Small models gain nothing from several, and where something else
+            keeps a core busy, threads that wait for each other make training many times slower.
     """
 
     steps: int = Field(1000, gt=0)
@@ -37,6 +39,7 @@ class LoopConfig(Config):
     clip: float = Field(10.0, gt=0)
     curriculum: tuple[tuple[int, int], ...] = ()
     checkpoint_every: int = Field(200, gt=0)
+    threads: int = Field(1, gt=0)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

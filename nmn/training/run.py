@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -56,29 +57,40 @@ def run_training(
         if progress.step % preset.training.checkpoint_every == 0:
             save_state(folder, model, optimizer, progress.step, run)
 
-    train(
-        model,
-        optimizer,
-        data,
-        vocabulary,
-        preset.training,
-        preset.seed,
-        start=done,
-        report=report,
-    )
+    with cpu_threads(preset.training.threads):
+        train(
+            model,
+            optimizer,
+            data,
+            vocabulary,
+            preset.training,
+            preset.seed,
+            start=done,
+            report=report,
+        )
     recent = losses[-100:]
     made = {
         "data": data.name,
         "examples": len(data),
         "seconds": round(time.perf_counter() - started, 1),
         "resumed_at": done,
-        "threads": torch.get_num_threads(),
         "metrics": {"loss": sum(recent) / len(recent) if recent else None},
     }
     checkpoint = Checkpoint(model.cpu(), preset, vocabulary, made)
     save_checkpoint(folder, checkpoint)
     discard_state(folder)
     return checkpoint
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads on the CPU within the `with`."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def training_data(
