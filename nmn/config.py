@@ -38,12 +38,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), f"not valid TOML: {error}") from error
 
 
-def build(config: type[C], values: Mapping[str, Any], source: str) -> C:
+def build(config: type[C], values: Any, source: str) -> C:
     """Validate `values` as a `config`; `source` is named in the error.
 
     Raises:
         ConfigError: one line with the key, what was wanted and what came.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(source, f"wanted a table of settings, got {type(values).__name__}")
     try:
         return config.model_validate(dict(values))
     except ValidationError as error:

@@ -101,7 +101,7 @@ class Domain:
         }
 
     @staticmethod
-    def from_json(values: dict[str, object], source: str) -> "Domain":
+    def from_json(values: object, source: str) -> "Domain":
         """The inverse of `to_json`; `source` is named in errors."""
         file = build(_DomainFile, values, source)
         return Domain(

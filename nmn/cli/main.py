@@ -4,6 +4,7 @@ Reports go to standard output, progress and errors to standard error. Exit code 
 with one line for bad input, 130 when interrupted; a traceback is always a bug of ours.
 """
 
+import io
 import os
 import sys
 
@@ -32,6 +33,9 @@ for command in (demo, ask, parse, generate, train, evaluate, show):
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="nmn", standalone_mode=False)
     except NMNError as error:

@@ -26,7 +26,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 def print_json(values: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -38,7 +38,9 @@ def progress_bar(*, hidden: bool = False) -> Iterator[Stage]:
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=hidden) as progress:
+    with Progress(
+        *columns, console=Console(stderr=True), disable=hidden, transient=True
+    ) as progress:
         tasks: dict[str, Any] = {}
 
         def stage(what: str, done: int, total: int) -> None:

@@ -7,6 +7,7 @@ arrays are read without pickle.
 import gzip
 import io
 import json
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nmn.data.example import Picture
-from nmn.errors import DataError
+from nmn.errors import DataError, shortened
 from nmn.resources import replacing, unreadable
 
 _BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
@@ -38,7 +39,8 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file, without their ends."""
     try:
         with open_plain_or_gzip(path) as stream:
-            return stream.read().decode("utf-8").splitlines()
+            lines = stream.read().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+        return lines[:-1] if lines[-1] == "" else lines
     except _BROKEN_GZIP as error:
         raise DataError(str(path), "the gzip stream breaks off") from error
     except OSError as error:
@@ -56,8 +58,8 @@ def read_array(path: Path) -> NDArray[Any]:
         raise DataError(str(path), "the gzip stream breaks off") from error
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, MemoryError) as error:
-        raise DataError(str(path), f"a broken .npy file: {error}") from error
+    except (ValueError, MemoryError, OverflowError, RecursionError) as error:
+        raise DataError(str(path), f"a broken .npy file: {shortened(str(error))}") from error
     return array
 
 
@@ -69,6 +71,8 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise DataError(str(path), f"not valid JSON: {error.msg}", where) from error
+    except ValueError as error:
+        raise DataError(str(path), f"not valid JSON: {error}") from error
     except RecursionError as error:
         raise DataError(str(path), "not valid JSON: nested too deeply") from error
 
@@ -79,8 +83,10 @@ def read_picture(path: Path) -> Picture:
     Raises:
         DataError: no such file, not a picture, broken, or of a mode without colours.
     """
+    if path.exists() and not path.is_file():
+        raise DataError(str(path), "is a directory" if path.is_dir() else "not a regular file")
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             if image.width * image.height > _MAX_PIXELS:
                 size = f"{image.width}x{image.height}"
                 raise DataError(str(path), f"wanted at most {_MAX_PIXELS} pixels, got {size}")

@@ -65,7 +65,8 @@ class ShapesData:
 
 def shapes_splits(folder: Path) -> tuple[str, ...]:
     """The splits of a SHAPES folder that have pictures; none where it is not one."""
-    names = (path.name.removesuffix(".gz") for path in folder.glob(f"*{_PICTURES}*"))
+    files = (path for path in folder.glob(f"*{_PICTURES}*") if path.is_file())
+    names = (path.name.removesuffix(".gz") for path in files)
     return tuple(sorted({n.removesuffix(_PICTURES) for n in names if n.endswith(_PICTURES)}))
 
 

@@ -33,7 +33,7 @@ GRID = 3
 Split = Literal["train", "val", "test"]
 
 _TRIES = 100
-_MAX_IN_VAIN = 20_000
+_MAX_IN_VAIN = 5_000
 CHUNK = 512
 """Questions made at a time; a longer data set begins with the whole chunks of a shorter."""
 
@@ -61,7 +61,7 @@ class ShapesWorldConfig(Config):
     anything: float = Field(0.05, ge=0, le=1)
     nested: float = Field(0.2, ge=0, le=1)
     alternatives: float = Field(0.1, ge=0, le=1)
-    pictures_per_question: int = Field(4, ge=1)
+    pictures_per_question: int = Field(4, ge=1, le=64)
     train_share: float = Field(0.8, gt=0, lt=1)
     val_share: float = Field(0.1, gt=0, lt=1)
 
@@ -142,7 +142,9 @@ class _World:
 
     def chunk(self, start: int, count: int) -> list[Example]:
         """`count` examples on scenes that no other example has."""
-        pool = _Pool(self.config, self.scenes, 2 * count + _TRIES)
+        pool = _Pool(
+            self.config, self.scenes, 2 * count + _TRIES + 4 * self.config.pictures_per_question
+        )
         drawn: list[tuple[Program, str, str, int]] = []
         in_vain = 0
         while len(drawn) < count:

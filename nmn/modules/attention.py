@@ -7,8 +7,8 @@ every concept in every cell and every pair of cells is on its right side, every 
 is answered as exact execution does, at any depth and however small the margins.
 
 While training, minimum and maximum are softened (`logaddexp`), so that gradient reaches every
-candidate and not only the one that decided. Without it, a concept that is wrong in the same way
-from the start stays so.
+candidate and not only the one that decided. Even so, training can end with two concepts confused
+for each other; presets learn concepts before relations, and begin anew where the loss stays high.
 
 Concept tables and relations as functions of relative position follow Stack-NMN (Hu et al. 2018)
 and NS-CL (Mao et al. 2019); the logic in place of products and normalised attention is ours.
@@ -51,7 +51,7 @@ class AttentionConfig(Config):
         sharpness: by how many logits a difference of one object decides a comparison of counts.
     """
 
-    offsets: int = Field(7, gt=1)
+    offsets: int = Field(7, gt=1, le=255)
     sharpness: float = Field(6.0, gt=0)
 
 

@@ -8,14 +8,16 @@ from nmn.config import Config
 from nmn.errors import ShapeError
 from nmn.nn.features import Features, grid_features
 
+_MAX_CHANNELS = 4096
+
 
 class StemConfig(Config):
     """Layers of a stem.
 
     Attributes:
         height, width: of the pictures, in pixels.
-        layers: `(channels, kernel, stride)` of each convolution; all are followed by ReLU. The
-            defaults see each 10x10 cell of SHAPES on its own.
+        layers: `(channels, kernel, stride)` of each convolution; each is followed by ReLU.
+            The defaults see each 10x10 cell of SHAPES on its own.
     """
 
     height: int = Field(30, gt=0)
@@ -28,8 +30,11 @@ class StemConfig(Config):
             raise ValueError("a stem needs at least one layer")
         height, width = self.height, self.width
         for number, (channels, kernel, stride) in enumerate(self.layers, start=1):
-            if min(channels, kernel, stride) < 1:
-                raise ValueError(f"layer {number}: channels, kernel and stride must be positive")
+            if min(channels, kernel, stride) < 1 or channels > _MAX_CHANNELS:
+                raise ValueError(
+                    f"layer {number}: channels (up to {_MAX_CHANNELS}), kernel and stride "
+                    "must be positive"
+                )
             if kernel > min(height, width):
                 raise ValueError(f"layer {number}: a kernel of {kernel} on {width}x{height}")
             height, width = ((side - kernel) // stride + 1 for side in (height, width))

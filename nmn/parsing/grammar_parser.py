@@ -125,6 +125,10 @@ class _Meaning(Transformer[Token, Term]):
             term = Term("and", None, (term, description))
         return Term("exists", None, (term,), _span(verb))
 
+    def exists_concept(self, children: list[Token]) -> Term:
+        verb, pronoun, adjective = children
+        return self.exists([verb, self.concept_after([pronoun, adjective])])
+
     def described(self, children: list[Term]) -> Term:
         return Term("and", None, tuple(children))
 
@@ -142,6 +146,10 @@ class _Meaning(Transformer[Token, Term]):
 
     def concept(self, children: list[Token]) -> Term:
         return Term("find", str(children[0]), (), _span(children[0]))
+
+    def concept_after(self, children: list[Token]) -> Term:
+        pronoun, adjective = children
+        return Term("find", str(adjective), (), _span(pronoun, adjective))
 
     def anything(self, children: list[Token]) -> Term:
         return Term("scene", None, (), _span(children[0]))

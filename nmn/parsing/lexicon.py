@@ -107,9 +107,9 @@ class Lexicon:
         if begun:
             problem = f"'{word}' does not stand alone"
             return QuestionError(question, line, column, problem, nearest(word, begun))
+        known = nearest(word, [other for other in self.words if other != word.lower()])
         strange = sum(other[0].lower() not in self.words for other in words)
         advice = self.advice if strange * 2 > len(words) else ""
-        known = nearest(word, self.words)
         return QuestionError(question, line, column, f"unknown word '{word}'", known, advice)
 
 
@@ -119,7 +119,7 @@ def _separates(following: list[Token]) -> bool:
         return False
     kinds = (token.type for token in following)
     ahead = (kind for kind in kinds if kind not in ("ADJECTIVE", "ARTICLE", "COMMA"))
-    nouns_skipped = dropwhile(("NOUN", "THING").__contains__, ahead)
+    nouns_skipped = dropwhile(("NOUN", "THING", "PRONOUN").__contains__, ahead)
     return next(nouns_skipped, "") == "OR"
 
 

@@ -12,6 +12,7 @@ from nmn.program.program import Program
 _KINDS = {
     "NOUN": "a noun",
     "THING": "a noun",
+    "PRONOUN": "a noun",
     "ADJECTIVE": "an adjective",
     "RELATION": "a relation",
     "ARTICLE": "an article",

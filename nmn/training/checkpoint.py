@@ -7,7 +7,7 @@
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from nmn.config import build
 from nmn.data.files import read_json
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
-from nmn.errors import ConfigError, DataError, UnknownNameError
+from nmn.errors import ConfigError, DataError, UnknownNameError, listing
 from nmn.execution.network import ModuleNetwork
 from nmn.program.tokens import TokenVocabulary
 from nmn.resources import replacing, shipped_checkpoints, write_text
@@ -35,6 +35,9 @@ _WEIGHTS, _CONFIG, _VOCABULARY, _DOMAIN = (
     "domain.json",
 )
 _STATE = "resume/state.safetensors"
+
+PARSERS = ("grammar",)
+"""The kinds of parsers that a checkpoint can name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,17 +98,26 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     config = read_json(config_file)
     if not isinstance(config, dict) or config.get("format") != "nmn-checkpoint":
         raise DataError(str(config_file), "not the configuration of a checkpoint")
-    if config.get("version") != FORMAT_VERSION:
+    if config.get("version") != FORMAT_VERSION or config["version"] is True:
         got = config.get("version")
         raise DataError(str(config_file), f"wanted format version {FORMAT_VERSION}, got {got}")
-    domain = Domain.from_json(read_json(folder / _DOMAIN), str(folder / _DOMAIN))
+    try:
+        domain = Domain.from_json(read_json(folder / _DOMAIN), str(folder / _DOMAIN))
+    except ConfigError as error:
+        raise DataError(error.source, error.problem) from error
     words = read_json(folder / _VOCABULARY)
     try:
         preset = build(TrainPreset, config["preset"], str(config_file))
-        vocabulary = WordVocabulary(tuple(words["words"]))
-        made, parser = dict(config["made"]), str(config["parser"])
-    except (KeyError, TypeError, ConfigError) as error:
+        vocabulary = WordVocabulary(tuple(str(word) for word in words["words"]))
+        made, parser = dict(config["made"]), config["parser"]
+        tokens = tuple(words["program_tokens"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise DataError(str(config_file), f"damaged: {error}") from error
+    if parser not in PARSERS:
+        raise DataError(str(config_file), f"unknown parser '{parser}'; wanted {listing(PARSERS)}")
+    if preset.domain != domain.name or tokens != TokenVocabulary(domain).tokens:
+        problem = f"the domain is not the one that the model was trained for ({preset.domain})"
+        raise DataError(str(folder / _DOMAIN), problem)
     model = ModuleNetwork(domain, preset.model)
     _load_weights(model, _read_tensors(folder / _WEIGHTS)[0], folder / _WEIGHTS)
     model.eval()
@@ -128,10 +140,29 @@ def find_checkpoint(name: str) -> Path:
     raise UnknownNameError("checkpoint", name, known)
 
 
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands, beside its weights.
+
+    Attributes:
+        step: steps done.
+        attempt: how often it began anew.
+        recent: the losses of the last steps.
+    """
+
+    step: int
+    attempt: int = 0
+    recent: tuple[float, ...] = ()
+
+
 def save_state(
-    folder: Path, model: ModuleNetwork, optimizer: torch.optim.Optimizer, step: int, run: str
+    folder: Path,
+    model: ModuleNetwork,
+    optimizer: torch.optim.Optimizer,
+    state: TrainingState,
+    run: str,
 ) -> None:
-    """Write the state after `step`, in one file.
+    """Write the state of a run, in one file.
 
     Args:
         run: what identifies the run; a state is only ever resumed by the same.
@@ -139,22 +170,22 @@ def save_state(
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
-    metadata = {"step": str(step), "run": run}
+    metadata = {"state": json.dumps(asdict(state)), "run": run}
     with replacing(folder / _STATE) as stream:
         stream.write(safetensors.torch.save(_contiguous(tensors), metadata))
 
 
 def load_state(
     folder: Path, model: ModuleNetwork, optimizer: torch.optim.Optimizer, run: str
-) -> int:
-    """Restore the newest state into `model` and `optimizer`; the steps it has done, 0 if none.
+) -> TrainingState | None:
+    """Restore the newest state into `model` and `optimizer`; None if there is none.
 
     Raises:
         DataError: the state is damaged, or of a run with another configuration.
     """
     path = folder / _STATE
     if not path.is_file():
-        return 0
+        return None
     tensors, metadata = _read_tensors(path)
     if metadata.get("run") != run:
         problem = "the state is of a run with another configuration; train without --resume"
@@ -169,10 +200,24 @@ def load_state(
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = value
+            place = int(index) if index.isdecimal() else -1
+            state.setdefault(place, {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
+    shapes = [value.shape for group in optimizer.param_groups for value in group["params"]]
+    fits = sorted(state) == list(range(len(shapes))) and all(
+        state[index].keys() == {"step", "exp_avg", "exp_avg_sq"}
+        and state[index]["exp_avg"].shape == state[index]["exp_avg_sq"].shape == shape
+        for index, shape in enumerate(shapes)
+    )
+    if not fits:
+        raise DataError(str(path), "damaged: not the whole state of the optimizer")
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return int(metadata["step"])
+    try:
+        values = json.loads(metadata["state"])
+        recent = tuple(float(loss) for loss in values["recent"])
+        return TrainingState(int(values["step"]), int(values["attempt"]), recent)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(str(path), f"damaged: {error}") from error
 
 
 def discard_state(folder: Path) -> None:
@@ -199,6 +244,9 @@ def _load_weights(model: ModuleNetwork, tensors: dict[str, Tensor], path: Path) 
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise DataError(str(path), f"does not fit the model of {_CONFIG}: {first}") from error
+    for name, value in tensors.items():
+        if not value.is_floating_point() or not value.isfinite().all():
+            raise DataError(str(path), f"'{name}' has values that are not finite numbers")
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -30,6 +30,10 @@ class LoopConfig(Config):
         checkpoint_every: steps between states from which training can resume.
         threads: of the CPU. Small models gain nothing from several, and where something else
             keeps a core busy, threads that wait for each other make training many times slower.
+        stuck_after, stuck_loss: a run whose mean loss over the last 100 steps is above
+            `stuck_loss` after step `stuck_after` begins anew with other initial weights; 0 for
+            never.
+        restarts: how often at most.
     """
 
     steps: int = Field(1000, gt=0)
@@ -40,6 +44,9 @@ class LoopConfig(Config):
     curriculum: tuple[tuple[int, int], ...] = ()
     checkpoint_every: int = Field(200, gt=0)
     threads: int = Field(1, gt=0)
+    stuck_after: int = Field(0, ge=0)
+    stuck_loss: float = Field(0.0, ge=0)
+    restarts: int = Field(3, ge=0)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

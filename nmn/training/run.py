@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import torch
 
 from nmn.data.example import ListDataset
-from nmn.data.vocabulary import vocabulary_of
+from nmn.data.vocabulary import WordVocabulary, vocabulary_of
 from nmn.domain import load_domain
+from nmn.errors import DataError
 from nmn.execution.network import ModuleNetwork
 from nmn.generate.shapes import generate_shapes
 from nmn.seeding import child_seed
 from nmn.training.checkpoint import (
     Checkpoint,
+    TrainingState,
     discard_state,
     load_state,
     save_checkpoint,
@@ -23,6 +26,9 @@ from nmn.training.checkpoint import (
 )
 from nmn.training.loop import Progress, train
 from nmn.training.preset import TrainPreset
+
+WINDOW = 100
+"""Losses that a mean loss is taken over."""
 
 Stage = Callable[[str, int, int], None]
 """Told of progress: what is being done, how much of it is done, how much there is."""
@@ -42,44 +48,90 @@ def run_training(
         DataError: files cannot be written, or the state to resume is of another run.
     """
     started = time.perf_counter()
+    run = _Run(preset, folder, device)
+    if resume:
+        run.resume()
+    resumed_at = run.done
     data = training_data(preset, stage)
-    torch.manual_seed(child_seed(preset.seed, "weights"))
-    model = ModuleNetwork(load_domain(preset.domain), preset.model).to(device)
     vocabulary = vocabulary_of(example.tokens for example in data)
-    optimizer = torch.optim.Adam(model.parameters(), lr=preset.training.learning_rate)
-    run = hashlib.sha256(preset.model_dump_json().encode()).hexdigest()
-    done = load_state(folder, model, optimizer, run) if resume else 0
-    losses: list[float] = []
-
-    def report(progress: Progress) -> None:
-        losses.append(progress.loss)
-        stage("training", progress.step, preset.training.steps)
-        if progress.step % preset.training.checkpoint_every == 0:
-            save_state(folder, model, optimizer, progress.step, run)
-
     with cpu_threads(preset.training.threads):
-        train(
-            model,
-            optimizer,
-            data,
-            vocabulary,
-            preset.training,
-            preset.seed,
-            start=done,
-            report=report,
-        )
-    recent = losses[-100:]
+        while not run.finished(data, vocabulary, stage):
+            run.begin(run.attempt + 1)
     made = {
         "data": data.name,
         "examples": len(data),
         "seconds": round(time.perf_counter() - started, 1),
-        "resumed_at": done,
-        "metrics": {"loss": sum(recent) / len(recent) if recent else None},
+        "resumed_at": resumed_at,
+        "restarts": run.attempt,
+        "metrics": {"loss": sum(run.recent) / len(run.recent)},
     }
-    checkpoint = Checkpoint(model.cpu(), preset, vocabulary, made)
+    checkpoint = Checkpoint(run.model.cpu(), preset, vocabulary, made)
     save_checkpoint(folder, checkpoint)
     discard_state(folder)
     return checkpoint
+
+
+class _StuckError(Exception):
+    """The loss says that these initial weights lead nowhere."""
+
+
+class _Run:
+    """A run with its model and where it stands.
+
+    Attributes:
+        attempt: how often it began anew with other initial weights.
+        done: steps done since then.
+        recent: the losses of the last steps, up to `WINDOW`.
+    """
+
+    def __init__(self, preset: TrainPreset, folder: Path, device: str) -> None:
+        self.preset, self.folder, self.device = preset, folder, device
+        self.identity = hashlib.sha256(preset.model_dump_json().encode()).hexdigest()
+        self.begin(0)
+
+    def begin(self, attempt: int) -> None:
+        """Start with the weights of an attempt."""
+        torch.manual_seed(child_seed(self.preset.seed, "weights", attempt))
+        domain = load_domain(self.preset.domain)
+        self.model = ModuleNetwork(domain, self.preset.model).to(self.device)
+        rate = self.preset.training.learning_rate
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate)
+        self.attempt, self.done = attempt, 0
+        self.recent: deque[float] = deque(maxlen=WINDOW)
+
+    def resume(self) -> None:
+        """Go on from the newest state, if there is one."""
+        state = load_state(self.folder, self.model, self.optimizer, self.identity)
+        if state is not None:
+            if not 0 < state.step <= self.preset.training.steps:
+                raise DataError(str(self.folder), f"damaged: a state after step {state.step}")
+            self.attempt, self.done = state.attempt, state.step
+            self.recent.extend(state.recent)
+
+    def finished(self, data: ListDataset, vocabulary: WordVocabulary, stage: Stage) -> bool:
+        """Train to the end; False if it got stuck on the way."""
+        config = self.preset.training
+        what = "training" if self.attempt == 0 else f"training, start {self.attempt + 1}"
+
+        def report(progress: Progress) -> None:
+            self.recent.append(progress.loss)
+            if progress.step == config.stuck_after and self.attempt < config.restarts:
+                self._check(config.stuck_loss)
+            stage(what, progress.step, config.steps)
+            if progress.step % config.checkpoint_every == 0:
+                state = TrainingState(progress.step, self.attempt, tuple(self.recent))
+                save_state(self.folder, self.model, self.optimizer, state, self.identity)
+
+        model, optimizer, seed = self.model, self.optimizer, self.preset.seed
+        try:
+            train(model, optimizer, data, vocabulary, config, seed, start=self.done, report=report)
+        except _StuckError:
+            return False
+        return True
+
+    def _check(self, most: float) -> None:
+        if sum(self.recent) / len(self.recent) > most:
+            raise _StuckError
 
 
 @contextmanager

@@ -175,7 +175,7 @@ CHECKPOINTS: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
                 }
             )
         ),
-        ("does not fit the model",),
+        ("not the one that the model was trained for",),
     ),
     (
         "weights that break off",

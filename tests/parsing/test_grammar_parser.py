@@ -422,3 +422,16 @@ def test_there_are_228_published_queries_and_each_means_its_english(real_data: P
 )
 def test_lists_with_commas(parser: GrammarParser, question: str, program: str) -> None:
     assert str(parser.parse(question)[0].program) == program
+
+
+def test_a_colour_after_something_belongs_to_it(parser: GrammarParser) -> None:
+    for question, program in (
+        ("is there something red", "exists(find[red])"),
+        ("is a dot above something red", "exists(and(find[circle], relate[above](find[red])))"),
+        ("is a dot above something", "exists(and(find[circle], relate[above](scene)))"),
+        (
+            "is a dot above a box red",
+            "exists(and(and(find[circle], relate[above](find[square])), find[red]))",
+        ),
+    ):
+        assert str(parser.parse(question)[0].program) == program

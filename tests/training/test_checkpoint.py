@@ -11,6 +11,7 @@ from nmn.errors import DataError, UnknownNameError
 from nmn.execution.network import ModuleNetwork
 from nmn.training.checkpoint import (
     Checkpoint,
+    TrainingState,
     find_checkpoint,
     load_checkpoint,
     load_state,
@@ -62,7 +63,11 @@ def edit(**changes: object) -> Callable[[Path], None]:
         ("config.json", edit(preset={}), "damaged"),
         ("config.json", lambda p: p.write_text("{"), "not valid JSON"),
         ("config.json", lambda p: p.unlink(), "not a checkpoint: it has no config.json"),
-        ("domain.json", edit(relations=["left_of"]), "does not fit the model"),
+        ("domain.json", edit(relations=["left_of"]), "not the one that the model was trained for"),
+        ("domain.json", lambda p: p.write_text("null"), "wanted a table of settings"),
+        ("config.json", edit(parser="learned"), "unknown parser"),
+        ("config.json", edit(made="x"), "damaged"),
+        ("config.json", lambda p: p.write_text("9" * 5000), "not valid JSON"),
         ("domain.json", lambda p: p.unlink(), "no such file"),
         ("vocab.json", lambda p: p.write_text("[]"), "damaged"),
         ("model.safetensors", lambda p: p.write_bytes(p.read_bytes()[:500]), "damaged"),
@@ -112,10 +117,12 @@ def test_a_state_restores_model_and_optimizer(tmp_path: Path, shapes: Domain) ->
     first = ModuleNetwork(shapes, preset.model)
     optimizer = torch.optim.Adam(first.parameters(), lr=0.1)
     step_once(first, optimizer)
-    save_state(tmp_path, first, optimizer, 17, "run")
+    save_state(tmp_path, first, optimizer, TrainingState(17, 1, (0.5, 0.25)), "run")
     second = ModuleNetwork(shapes, preset.model)
     other = torch.optim.Adam(second.parameters(), lr=0.1)
-    assert load_state(tmp_path, second, other, "run") == 17
+    state = load_state(tmp_path, second, other, "run")
+    assert state is not None
+    assert (state.step, state.attempt, tuple(state.recent)) == (17, 1, (0.5, 0.25))
     step_once(first, optimizer)
     step_once(second, other)
     for one, two in zip(first.parameters(), second.parameters(), strict=True):
@@ -124,7 +131,7 @@ def test_a_state_restores_model_and_optimizer(tmp_path: Path, shapes: Domain) ->
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:
     optimizer = torch.optim.Adam(checkpoint.model.parameters())
-    assert load_state(tmp_path, checkpoint.model, optimizer, "run") == 0
-    save_state(tmp_path, checkpoint.model, optimizer, 1, "run")
+    assert load_state(tmp_path, checkpoint.model, optimizer, "run") is None
+    save_state(tmp_path, checkpoint.model, optimizer, TrainingState(1), "run")
     with pytest.raises(DataError, match="another configuration"):
         load_state(tmp_path, checkpoint.model, optimizer, "other")

@@ -33,9 +33,9 @@ def test_the_shipped_model_answers_all_real_questions(
 def test_it_answers_deeper_questions_than_it_was_trained_on(
     checkpoint: Checkpoint, parser: GrammarParser
 ) -> None:
-    data = generate_shapes(DEEP, 11, "test", 400)
+    data = generate_shapes(DEEP, 11, "test", 200)
     report = evaluation(checkpoint, answer_all(checkpoint, data, parser))
-    assert report["correct"] == report["total"] == 400
+    assert report["correct"] == report["total"] == 200
     assert report["by_type"]["exists, 6 relations"]["total"] > 0
 
 
@@ -44,7 +44,7 @@ def test_every_step_of_its_traces_is_right(checkpoint: Checkpoint, parser: Gramm
     from nmn.inspector.layout import is_wrong
 
     engine = Engine(checkpoint, parser)
-    for example in generate_shapes(DEEP, 12, "test", 60):
+    for example in generate_shapes(DEEP, 12, "test", 32):
         assert example.picture is not None
         answer = engine.ask(example.question, example.picture, example.scene)
         assert answer.text == example.answer == answer.trace.truth

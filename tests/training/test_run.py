@@ -90,3 +90,18 @@ def test_five_seeds_answer_all_real_questions_after_a_minute(real_data: Path) ->
         assert run["unseen"] == 1024
         assert run["seconds"] <= 60
         assert run["peak_mib"] < 1536
+
+
+def test_a_run_that_is_stuck_begins_anew_with_other_weights(tmp_path: Path) -> None:
+    stuck = [*SMALL, "training.stuck_after=6", "training.stuck_loss=0.0", "training.restarts=2"]
+    preset = load_preset("shapes", stuck)
+    begun: list[str] = []
+    made = run_training(preset, tmp_path / "a", stage=lambda what, *_: begun.append(what)).made
+    assert made["restarts"] == 2
+    assert [what for what in dict.fromkeys(begun) if "training" in what] == [
+        "training",
+        "training, start 2",
+        "training, start 3",
+    ]
+    lenient = load_preset("shapes", [*SMALL, "training.stuck_after=6", "training.stuck_loss=9"])
+    assert run_training(lenient, tmp_path / "b").made["restarts"] == 0
