@@ -18,4 +18,4 @@ engine = Engine(checkpoint, GrammarParser(checkpoint.domain))
 
 unseen = generate_shapes(ShapesWorldConfig(), 1, "test", 128)
 report = evaluation(checkpoint, answer_all(checkpoint, unseen, engine.parser))
-print(f"after 40 steps of 1100: {report['accuracy']:.1%} of {report['total']}")
+print(f"after 40 steps of 900: {report['accuracy']:.1%} of {report['total']}")

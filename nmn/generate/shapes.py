@@ -142,9 +142,7 @@ class _World:
 
     def chunk(self, start: int, count: int) -> list[Example]:
         """`count` examples on scenes that no other example has."""
-        pool = _Pool(
-            self.config, self.scenes, 2 * count + _TRIES + 4 * self.config.pictures_per_question
-        )
+        pool = _Pool(self.config, self.scenes, 2 * count + _TRIES)
         drawn: list[tuple[Program, str, str, int]] = []
         in_vain = 0
         while len(drawn) < count:

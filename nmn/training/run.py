@@ -91,7 +91,7 @@ class _Run:
 
     def begin(self, attempt: int) -> None:
         """Start with the weights of an attempt."""
-        torch.manual_seed(child_seed(self.preset.seed, "weights", attempt))
+        torch.manual_seed(child_seed(self.preset.seed, "weights", *["again"] * attempt))
         domain = load_domain(self.preset.domain)
         self.model = ModuleNetwork(domain, self.preset.model).to(self.device)
         rate = self.preset.training.learning_rate
