@@ -61,7 +61,10 @@ def test_unknown_presets_and_broken_files_are_named(tmp_path: Path) -> None:
         ("data.examples=1000000000000", "less than or equal to 10000000"),
         ("model.stem.layers=[]", "'model.stem': a stem needs at least one layer"),
         ("model.stem.layers=[[8,40,1]]", "layer 1: a kernel of 40 on 30x30"),
-        ("model.stem.layers=[[8,10,10],[8,0,1]]", "layer 2: channels .up to 4096., kernel and stride"),
+        (
+            "model.stem.layers=[[8,10,10],[8,0,1]]",
+            "layer 2: channels .up to 4096., kernel and stride",
+        ),
         ("data.world.relation_counts=[0,0]", "a positive, finite sum"),
         ("data.world.relation_counts=[-1,2]", "greater than or equal to 0, got -1"),
         ("data.world.train_share=0.95", "leave nothing for test"),
