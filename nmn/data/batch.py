@@ -1,6 +1,6 @@
 """Examples as tensors: each picture once, and for each question the index of its picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nmn.data.example import Dataset, Example, Picture
+from nmn.data.example import Example, Picture
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import DataError
@@ -84,16 +84,6 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
         answers=torch.tensor([_answer_index(example, domain) for example in examples]),
         scenes=tuple(example.scene for example in examples),
     )
-
-
-def batches(
-    data: Dataset, vocabulary: WordVocabulary, size: int, order: Sequence[int] | None = None
-) -> Iterator[Batch]:
-    """Batches of up to `size` examples, in the data's or a given `order`."""
-    indices = range(len(data)) if order is None else order
-    for start in range(0, len(indices), size):
-        chosen = [data[index] for index in indices[start : start + size]]
-        yield collate(chosen, data.domain, vocabulary)
 
 
 def _answer_index(example: Example, domain: Domain) -> int:

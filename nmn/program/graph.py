@@ -42,10 +42,3 @@ def to_mermaid(program: Program) -> str:
     for index, node in enumerate(program.nodes):
         lines.extend(f"  n{source} --> n{index}" for source in node.inputs)
     return "\n".join(lines) + "\n"
-
-
-def layers(program: Program) -> list[list[int]]:
-    """Reachable nodes by their distance to the leaves, leaves first: a layout to draw."""
-    graph = to_networkx(program)
-    graph.remove_nodes_from([i for i, needed in enumerate(program.reachable) if not needed])
-    return [sorted(generation) for generation in nx.topological_generations(graph)]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nmn.data.batch import UNKNOWN, batches, collate
+from nmn.data.batch import UNKNOWN, collate
 from nmn.data.example import Example, ListDataset, question_type
 from nmn.data.vocabulary import WordVocabulary, vocabulary_of
 from nmn.domain import Domain
@@ -41,13 +41,6 @@ def test_words_are_padded_and_unknown_ones_marked() -> None:
 def test_missing_answers_are_marked(shapes: Domain, data: ListDataset) -> None:
     batch = collate([replace(data[0], answer=None), data[1]], shapes, WordVocabulary(()))
     assert batch.answers.tolist() == [UNKNOWN, shapes.answers.index(data[1].answer or "")]
-
-
-def test_batches_cover_the_data_in_order(data: ListDataset) -> None:
-    made = list(batches(data, WordVocabulary(()), 4))
-    assert [len(batch) for batch in made] == [4, 4, 2]
-    assert [q for batch in made for q in batch.questions] == [e.question for e in data]
-    assert next(batches(data, WordVocabulary(()), 2, [7, 3])).questions[0] == data[7].question
 
 
 @pytest.mark.parametrize(

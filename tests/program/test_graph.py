@@ -3,7 +3,7 @@ import re
 from hypothesis import given, settings
 
 from nmn.domain import Domain
-from nmn.program.graph import layers, to_dot, to_mermaid, to_networkx
+from nmn.program.graph import to_dot, to_mermaid, to_networkx
 from nmn.program.program import Node, Program
 from nmn.program.text import parse_program
 from tests.strategies import any_programs
@@ -87,21 +87,3 @@ def test_quotes_and_backslashes_in_names_are_escaped() -> None:
     program = Program((Node("find", 'a"b\\c'),))
     assert '[label="find[a\\"b\\\\c]"];' in to_dot(program)
     assert 'n0["find[a#quot;b\\c]"]' in to_mermaid(program)
-
-
-def test_layers_are_by_distance_to_the_leaves() -> None:
-    assert layers(PROGRAM) == [[0, 2], [1, 3], [4], [5]]
-
-
-def test_layers_leave_unreachable_nodes_out() -> None:
-    assert layers(SHARED) == [[0], [2], [3]]
-
-
-@given(any_programs())
-@settings(deadline=None, max_examples=50)
-def test_every_input_lies_in_an_earlier_layer(given_program: tuple[Domain, Program]) -> None:
-    _, program = given_program
-    level = {index: rank for rank, layer in enumerate(layers(program)) for index in layer}
-    assert sorted(level) == list(range(len(program)))
-    for index, node in enumerate(program.nodes):
-        assert level[index] == 1 + max((level[source] for source in node.inputs), default=-1)
