@@ -2,6 +2,6 @@
 
 from nmn.parsing.base import Parse, Parser
 from nmn.parsing.grammar_parser import GrammarParser
-from nmn.parsing.realise import Phrasing, realise
+from nmn.parsing.realise import phrasings, realise
 
-__all__ = ["GrammarParser", "Parse", "Parser", "Phrasing", "realise"]
+__all__ = ["GrammarParser", "Parse", "Parser", "phrasings", "realise"]

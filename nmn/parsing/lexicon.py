@@ -1,24 +1,24 @@
 """The words of a domain: surface phrase to terminal and meaning, read from `grammar/lexicon/`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import dropwhile, pairwise
 
 from lark import Token
 
 from nmn.config import read_toml
 from nmn.domain import Domain
 from nmn.errors import ConfigError, QuestionError, UnknownNameError, nearest
+from nmn.parsing.lookahead import prepare
 from nmn.resources import grammar_file
 
 MAX_WORDS = 1_000
 """Longer questions are refused."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019_-][^\W_]+)*|[^\w\s]|_")
-_BEFORE_DESCRIPTION = ("RELATION", "THAT")
-IGNORED = "IGNORED"
+IGNORED, DROPPED = "IGNORED", "DROPPED"
+"""Sections of words that make no token; the dropped ones are not seen inside phrases either."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,13 @@ class Lexicon:
 
     Attributes:
         phrases: from the words of a phrase to its terminal and meaning.
-        surface: from terminal and meaning to the phrase that the realiser says.
+        surface: from terminal and meaning to the phrases that say it, each as singular and
+            plural, the preferred one first.
     """
 
     domain: Domain
     phrases: Mapping[tuple[str, ...], tuple[str, str]]
-    surface: Mapping[tuple[str, str], str]
+    surface: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -40,69 +41,82 @@ class Lexicon:
         return tuple(sorted({w for phrase in self.phrases for w in phrase if w[0].isalpha()}))
 
     @cached_property
-    def _longest(self) -> dict[str, int]:
-        """For each first word, the number of words in the longest phrase it begins."""
-        longest: dict[str, int] = {}
+    def terminals(self) -> frozenset[str]:
+        """The kinds of tokens that its phrases make."""
+        return frozenset(terminal for terminal, _ in self.phrases.values())
+
+    @cached_property
+    def _dropped(self) -> frozenset[str]:
+        return frozenset(phrase[0] for phrase, (kind, _) in self.phrases.items() if kind == DROPPED)
+
+    @cached_property
+    def _lengths(self) -> dict[str, tuple[int, ...]]:
+        """For each first word, the numbers of words of the phrases it begins, longest first."""
+        lengths: dict[str, set[int]] = {}
         for phrase in self.phrases:
-            longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
-        return longest
+            lengths.setdefault(phrase[0], set()).add(len(phrase))
+        return {word: tuple(sorted(found, reverse=True)) for word, found in lengths.items()}
+
+    def says(self, terminal: str, meaning: str = "") -> str:
+        """The preferred phrase for a terminal and meaning; without meaning, for its first one."""
+        if meaning:
+            return self.surface[terminal, meaning][0][0]
+        return next(texts[0][0] for (name, _), texts in self.surface.items() if name == terminal)
 
     def tokens(self, question: str) -> list[Token]:
         """The tokens of a question: type is the terminal, value the meaning, with positions.
 
-        An `OR` before a relation or "that is" has the type `OR_DESCRIBED` (see the grammar). A
-        comma is kept where it separates a list that ends in "or".
+        See `nmn.parsing.lookahead` for the types of "and", "or" and commas.
 
         Raises:
             QuestionError: an empty question, too many words, or a word that is not known.
         """
-        words = list(_WORD.finditer(question))
+        words = [(match[0], match.start(), match.end()) for match in _WORD.finditer(question)]
         if not words:
             raise QuestionError(question, 1, 1, "the question is empty", advice=self.advice)
         if len(words) > MAX_WORDS:
-            line, column = _place(question, words[MAX_WORDS].start())
+            line, column = place_of(question, words[MAX_WORDS][1])
             problem = f"a question of {len(words)} words"
             advice = f"at most {MAX_WORDS} words are read"
             raise QuestionError(question, line, column, problem, advice=advice)
-        tokens = [token for token in self._matched(question, words) if token.type != IGNORED]
-        tokens = [
-            token
-            for place, token in enumerate(tokens)
-            if token.type != "COMMA" or _separates(tokens[place + 1 :])
-        ]
-        for token, following in pairwise(tokens):
-            if token.type == "OR" and following.type in _BEFORE_DESCRIPTION:
-                token.type = "OR_DESCRIBED"
-        return tokens
+        return prepare(self._matched(question, words), self.terminals)
 
     @property
     def advice(self) -> str:
         """What can be asked at all, for those who are far off."""
-        relation = self.surface["RELATION", self.domain.relations[0]]
-        values = [attribute.values[0] for attribute in self.domain.attributes]
+        relation = self.says("RELATION", self.domain.relations[0])
+        first, last = (self.domain.attributes[place] for place in (0, -1))
+        thing = self.says("THING")
         return (
             f"questions about {self.domain.name} are English, such as "
-            f'"is there a {values[0]} shape {relation} a {values[-1]}"'
+            f'"is there a {first.values[0]} {thing} {relation} a {last.values[-1]}"'
         )
 
-    def _matched(self, question: str, words: list[re.Match[str]]) -> Iterator[Token]:
+    def _matched(self, question: str, words: list[tuple[str, int, int]]) -> list[Token]:
         lowered = [word[0].lower().replace("\u2019", "'") for word in words]
+        if self._dropped:
+            kept = [place for place, word in enumerate(lowered) if word not in self._dropped]
+            lowered, words = [lowered[place] for place in kept], [words[place] for place in kept]
+        tokens: list[Token] = []
         index = 0
         while index < len(words):
-            for length in range(self._longest.get(lowered[index], 0), 0, -1):
+            for length in self._lengths.get(lowered[index], ()):
                 found = self.phrases.get(tuple(lowered[index : index + length]))
                 if found is not None and index + length <= len(words):
                     break
             else:
                 raise self._unknown(question, words, index)
-            start, end = words[index].start(), words[index + length - 1].end()
-            line, column = _place(question, start)
-            yield Token(*found, start_pos=start, line=line, column=column, end_pos=end)
+            if found[0] != IGNORED:
+                end = words[index + length - 1][2]
+                tokens.append(Token(*found, start_pos=words[index][1], end_pos=end))
             index += length
+        return tokens
 
-    def _unknown(self, question: str, words: list[re.Match[str]], index: int) -> QuestionError:
-        word = words[index][0]
-        line, column = _place(question, words[index].start())
+    def _unknown(
+        self, question: str, words: list[tuple[str, int, int]], index: int
+    ) -> QuestionError:
+        word, start, _ = words[index]
+        line, column = place_of(question, start)
         begun = [" ".join(phrase) for phrase in self.phrases if phrase[0] == word.lower()]
         if begun:
             problem = f"'{word}' does not stand alone"
@@ -111,16 +125,6 @@ class Lexicon:
         strange = sum(other[0].lower() not in self.words for other in words)
         advice = self.advice if strange * 2 > len(words) else ""
         return QuestionError(question, line, column, f"unknown word '{word}'", known, advice)
-
-
-def _separates(following: list[Token]) -> bool:
-    """Whether a comma before these is one of a list that ends in "or"."""
-    if following and following[0].type == "OR":
-        return False
-    kinds = (token.type for token in following)
-    ahead = (kind for kind in kinds if kind not in ("ADJECTIVE", "ARTICLE", "COMMA"))
-    nouns_skipped = dropwhile(("NOUN", "THING", "PRONOUN").__contains__, ahead)
-    return next(nouns_skipped, "") == "OR"
 
 
 def load_lexicon(domain: Domain) -> Lexicon:
@@ -135,23 +139,29 @@ def load_lexicon(domain: Domain) -> Lexicon:
         parsed = tuple(sorted(path.stem for path in folder.glob("*.toml")))
         raise UnknownNameError("domain with a grammar", domain.name, parsed)
     path = grammar_file(f"lexicon/{domain.name}.toml")
-    phrases: dict[tuple[str, ...], tuple[str, str]] = {}
-    surface: dict[tuple[str, str], str] = {}
+    sections = read_toml(path)
     known = {"ADJECTIVE": domain.concepts, "NOUN": domain.concepts, "RELATION": domain.relations}
-    for terminal, entries in read_toml(path).items():
+    known["ATTRIBUTE"] = domain.attribute_names
+    dropped = {text for texts in sections.get(DROPPED, {}).values() for text in texts}
+    phrases: dict[tuple[str, ...], tuple[str, str]] = {}
+    surface: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    for terminal, entries in sections.items():
         for meaning, texts in entries.items():
             if terminal in known and meaning not in known[terminal]:
                 problem = UnknownNameError("meaning", meaning, known[terminal], f"[{terminal}]")
                 raise ConfigError(str(path), str(problem))
-            surface[terminal, meaning] = texts[0]
-            for text in texts:
-                words = tuple(match[0] for match in _WORD.finditer(text))
+            forms = [(text.split("|")[0], text.split("|")[-1]) for text in texts]
+            if said := tuple(pair for pair in forms if not pair[0].startswith("~")):
+                surface[terminal, meaning] = said
+            for text in dict.fromkeys(form.removeprefix("~") for pair in forms for form in pair):
+                found = tuple(match[0] for match in _WORD.finditer(text))
+                words = tuple(w for w in found if terminal == DROPPED or w not in dropped)
                 if words in phrases:
                     raise ConfigError(str(path), f"'{text}' stands in two places")
                 phrases[words] = (terminal, meaning)
     return Lexicon(domain, phrases, surface)
 
 
-def _place(text: str, offset: int) -> tuple[int, int]:
+def place_of(text: str, offset: int) -> tuple[int, int]:
     """Line and column, from 1, of a character."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)

@@ -1,56 +1,113 @@
 """The mistakes people make in questions, and what to tell them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from lark import Token
 
 from nmn.domain import Domain
 from nmn.errors import QuestionError, listing
-from nmn.parsing.lexicon import Lexicon
-from nmn.program.program import Program
+from nmn.parsing.lexicon import Lexicon, place_of
+from nmn.parsing.meaning import IT
+from nmn.program.program import Program, Span
 
 _KINDS = {
     "NOUN": "a noun",
     "THING": "a noun",
     "PRONOUN": "a noun",
+    "IT": "a noun",
     "ADJECTIVE": "an adjective",
     "RELATION": "a relation",
     "ARTICLE": "an article",
-    "IS": "'is'",
-    "THERE": "'there'",
-    "SEE": "'do you see'",
-    "THAT": "'that is'",
-    "AND": "'and'",
-    "OR": "'or'",
-    "OR_DESCRIBED": "'or'",
-    "COMMA": "','",
-    "END": "the end",
+    "ATTRIBUTE": "a property",
     "$END": "the end",
+    "END": "the end",
 }
+"""Terminals that have a name of their own; of all others the words themselves are shown."""
+
+_MAX_KINDS = 6
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What to say where a word of one kind comes after one of another.
+
+    Attributes:
+        after: terminals before the place; empty for any.
+        came: terminals at the place, `$END` for the end of the question; empty for any.
+        advice: `{attributes}` and `{nouns}` are filled in.
+        first: terminals that begin such a question; empty for any.
+    """
+
+    after: Collection[str]
+    came: Collection[str]
+    advice: str
+    first: Collection[str] = ()
+
+
+_NAMES = ("ADJECTIVE", "NOUN", "THING", "PRONOUN", "OTHER", "IT")
+HINTS = (
+    Hint((), ("AND",), "'and' joins descriptions of one thing (ask for two in two questions)"),
+    Hint(
+        ("HOW_MANY",),
+        ("ATTRIBUTE",),
+        "'how many' counts things and a property is not one: ask for 'how many {plural}', "
+        "or 'what {attribute} is the {noun}'",
+    ),
+    Hint(("WHAT", "WHICH"), _NAMES, "say what is asked for: {attributes}"),
+    Hint(("SAME",), (*_NAMES, "AS", "RELATION", "$END"), "the same what? {attributes}"),
+    Hint(("ATTRIBUTE",), ("ADJECTIVE", "NOUN"), "a property is not a thing: 'the red {noun}'"),
+    Hint(("ADJECTIVE",), ("$END", "IS", "THAN", "AS", "AND"), "the noun is missing: {nouns}"),
+    Hint((), ("$END",), "ask something about it, as in '{intro}'", first=("THERE",)),
+    Hint(("SEPARATOR",), ("THERE",), "ask something about it, as in '{intro}'"),
+)
+"""Looked through in order; the first that fits is given."""
 
 
 def unexpected(
     question: str, token: Token | None, expected: Collection[str], lexicon: Lexicon
 ) -> QuestionError:
     """The error for a question that stops fitting the grammar at `token` (None: at its end)."""
-    kinds = list(dict.fromkeys(kind for name, kind in _KINDS.items() if name in expected))
-    wanted = f"wanted {' or '.join(kinds)}"
-    if "NOUN" in expected:
-        examples = [
-            lexicon.surface["NOUN", c]
-            for c in lexicon.domain.concepts
-            if ("NOUN", c) in lexicon.surface
-        ]
-        wanted += f", such as {listing(examples[:3])}"
+    tokens = lexicon.tokens(question)
+    before = [t for t in tokens if token is None or (t.start_pos or 0) < (token.start_pos or 0)]
+    came = "$END" if token is None else token.type
+    advice = f"wanted {_wanted(expected, lexicon)}"
+    if hint := _hint(before, came, lexicon):
+        advice = f"{advice}; {hint}"
     if token is None:
         lines = question.rstrip().split("\n")
         place = len(lines), len(lines[-1]) + 1
-        return QuestionError(question, *place, "the question ends too early", advice=wanted)
+        return QuestionError(question, *place, "the question ends too early", advice=advice)
     words = question[token.start_pos : token.end_pos]
-    if token.type == "AND":
-        wanted += "; 'and' joins descriptions of one thing (ask for two things in two questions)"
-    place = token.line or 1, token.column or 1
-    return QuestionError(question, *place, f"'{words}' does not fit", advice=wanted)
+    return at(question, token.start_pos or 0, f"'{words}' does not fit", advice)
+
+
+def at(question: str, offset: int, problem: str, advice: str = "") -> QuestionError:
+    """The error at a character of the question."""
+    return QuestionError(question, *place_of(question, offset), problem, advice=advice)
+
+
+def check_pronouns(
+    question: str, program: Program, spans: tuple[tuple[Span, ...], ...], lexicon: Lexicon
+) -> None:
+    """Raises QuestionError where "it" refers to nothing."""
+    for node, words in zip(program.nodes, spans, strict=True):
+        if node.operation == IT:
+            start = words[0][0] if words else 0
+            advice = f"say first what it is, as in '{_introduction(lexicon)}'"
+            raise at(question, start, "'it' refers to nothing", advice)
+
+
+def warnings_of(question: str, program: Program, lexicon: Lexicon) -> tuple[str, ...]:
+    """What is odd about a question that can be read."""
+    found = contradictions(program, lexicon.domain)
+    if not any(node.operation in ("same", "relate") for node in program.nodes):
+        words = set(question.lower().replace("?", " ").split())
+        others = [w for (w, *_), (kind, _) in lexicon.phrases.items() if kind == "OTHER"]
+        if said := sorted(words.intersection(others)):
+            note = f"'{said[0]}' changes nothing here: all things are meant"
+            return (*found, note)
+    return found
 
 
 def contradictions(program: Program, domain: Domain) -> tuple[str, ...]:
@@ -68,3 +125,46 @@ def contradictions(program: Program, domain: Domain) -> tuple[str, ...]:
             chain = {**below, attribute: node.argument}
         chains.append(chain)
     return tuple(dict.fromkeys(warnings))
+
+
+def _wanted(expected: Collection[str], lexicon: Lexicon) -> str:
+    """What could have stood there, in words; of many kinds the first few."""
+    kinds = list(dict.fromkeys(kind for name, kind in _KINDS.items() if name in expected))
+    said = {kind for kind, _ in lexicon.surface}
+    for name in sorted(expected):
+        base = name.split("_")[0] if name.startswith(("AND_", "OR_")) else name
+        if base not in _KINDS and base in said:
+            kinds.append(f"'{lexicon.says(base)}'")
+    kinds = list(dict.fromkeys(kinds))
+    more = " or something else" if len(kinds) > _MAX_KINDS else ""
+    wanted = " or ".join(kinds[:_MAX_KINDS]) + more
+    return f"{wanted}, such as {_nouns(lexicon)}" if "NOUN" in expected else wanted
+
+
+def _hint(before: Sequence[Token], came: str, lexicon: Lexicon) -> str:
+    last = before[-1].type if before else ""
+    first = before[0].type if before else ""
+    for hint in HINTS:
+        begins_so = not hint.first or first in hint.first
+        if begins_so and (not hint.after or last in hint.after) and came in hint.came:
+            noun = next(forms[0] for (kind, _), forms in lexicon.surface.items() if kind == "NOUN")
+            attributes = lexicon.domain.attribute_names
+            return hint.advice.format(
+                attributes=listing(attributes),
+                attribute=attributes[0],
+                nouns=_nouns(lexicon),
+                noun=noun[0],
+                plural=noun[1],
+                intro=_introduction(lexicon),
+            )
+    return ""
+
+
+def _nouns(lexicon: Lexicon) -> str:
+    nouns = [forms[0][0] for (kind, _), forms in lexicon.surface.items() if kind == "NOUN"]
+    return listing(nouns[:3])
+
+
+def _introduction(lexicon: Lexicon) -> str:
+    noun = next(forms[0][0] for (kind, _), forms in lexicon.surface.items() if kind == "NOUN")
+    return f"there is a {noun}; what {lexicon.domain.attribute_names[0]} is it"

@@ -1,0 +1,119 @@
+"""Little words that mean different things by what follows: which "and", "or", "," it is.
+
+A parser that sees one token ahead cannot know, at "and", whether a noun or a description comes.
+So this is settled between lexer and parser, in one pass over the tokens.
+
+| token | becomes | where |
+|---|---|---|
+| `AND`, `OR` | `AND_BOTH`, `OR_EITHER` | it closes an open `BOTH`, `EITHER`, as brackets do |
+| `AND`, `OR` | `AND_DESCRIBED`, `OR_DESCRIBED` | a description follows and not a noun |
+| `OR` | `OR_ADJECTIVE` | between two adjectives |
+| `COMMA` | `OR` | in a list that ends in "or" |
+| `COMMA` | `SEPARATOR`, or nothing | anywhere else; by whether the domain has separators |
+| `BOTH`, `EITHER` | nothing | without an "and" or "or" to close it |
+
+A domain takes part with the terminals that its lexicon has: without `BOTH`, nothing is paired.
+"""
+
+from collections.abc import Collection
+
+from lark import Token
+
+_NOUNS = frozenset({"NOUN", "THING", "PRONOUN", "IT"})
+_BEFORE_NOUNS = frozenset({"ADJECTIVE", "ARTICLE", "OTHER", "BOTH", "EITHER"})
+_OPENING = {"AND": "BOTH", "OR": "EITHER"}
+_CLOSING = {"AND": "AND_BOTH", "OR": "OR_EITHER"}
+
+
+def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
+    """The tokens with every `AND`, `OR` and `COMMA` told apart.
+
+    Args:
+        terminals: those that the lexicon of the domain has.
+    """
+    kinds = [token.type for token in tokens]
+    if not ("OR" in kinds or "AND" in kinds or "COMMA" in kinds or "BOTH" in kinds):
+        return tokens if "EITHER" not in kinds else _without(tokens, kinds, {"EITHER"})
+    _settle_commas(kinds, "SEPARATOR" if "SEPARATOR" in terminals else "")
+    noun_follows = _noun_follows(kinds)
+    _pair(kinds, noun_follows)
+    for place, kind in enumerate(kinds):
+        if kind in ("AND", "OR"):
+            kinds[place] = _kind(kinds, place, noun_follows)
+    return _without(tokens, kinds, {"", "UNPAIRED"})
+
+
+def _without(tokens: list[Token], kinds: list[str], dropped: Collection[str]) -> list[Token]:
+    for token, kind in zip(tokens, kinds, strict=True):
+        token.type = kind
+    return [token for token in tokens if token.type not in dropped]
+
+
+def _settle_commas(kinds: list[str], elsewhere: str) -> None:
+    """A comma is an "or" where, after nouns and adjectives only, an "or" follows; in one pass."""
+    following = ""
+    ends_in_or = False
+    for place in range(len(kinds) - 1, -1, -1):
+        kind = kinds[place]
+        if kind == "COMMA":
+            listed = ends_in_or and following != "OR"
+            kinds[place] = "OR" if listed else "" if following == "OR" else elsewhere
+        elif kind == "OR":
+            ends_in_or = True
+        elif kind not in _NOUNS and kind not in _BEFORE_NOUNS:
+            ends_in_or = False
+        following = kinds[place] or following
+
+
+def _noun_follows(kinds: list[str]) -> list[bool]:
+    """For each place, whether a noun with its adjectives begins right after it."""
+    follows = [False] * (len(kinds) + 1)
+    begins = False
+    for place in range(len(kinds) - 1, -1, -1):
+        kind = kinds[place]
+        follows[place] = begins
+        if kind in _NOUNS:
+            begins = True
+        elif kind in _BEFORE_NOUNS or kind == "":
+            pass
+        elif kind == "OR" and kinds[place + 1 : place + 2] == ["ADJECTIVE"]:
+            begins = begins and kinds[max(place - 1, 0)] == "ADJECTIVE"
+        else:
+            begins = False
+    return follows
+
+
+def _pair(kinds: list[str], noun_follows: list[bool]) -> None:
+    """Give each `BOTH` its "and" and each `EITHER` its "or"; drop those that have none.
+
+    A conjunction closes the innermost open one, except that inside "both ... that is ..." an "and"
+    belongs to "that is" where another one is left for "both".
+    """
+    stack: list[tuple[int, bool]] = []
+    spare = {
+        kind: sum(k == kind and not noun_follows[p] for p, k in enumerate(kinds))
+        - kinds.count(opening)
+        for kind, opening in _OPENING.items()
+    }
+    for place, kind in enumerate(kinds):
+        if kind in _OPENING.values():
+            stack.append((place, False))
+        elif kind in ("THAT", "WHICH") and stack:
+            stack[-1] = (stack[-1][0], True)
+        elif kind in _OPENING and stack and kinds[stack[-1][0]] == _OPENING[kind]:
+            opened, described = stack[-1]
+            if described and spare[kind] > 0 and not noun_follows[place]:
+                spare[kind] -= 1
+                stack[-1] = (opened, False)
+            else:
+                kinds[place] = _CLOSING[kind]
+                stack.pop()
+    for place, _ in stack:
+        kinds[place] = "UNPAIRED"
+
+
+def _kind(kinds: list[str], place: int, noun_follows: list[bool]) -> str:
+    kind = kinds[place]
+    if kind == "OR" and kinds[max(place - 1, 0)] == "ADJECTIVE" == "".join(kinds[place + 1 :][:1]):
+        return "OR_ADJECTIVE"
+    return kind if noun_follows[place] else f"{kind}_DESCRIBED"
