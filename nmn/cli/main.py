@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from nmn.cli.ask import ask
 from nmn.cli.demo import demo
 from nmn.cli.evaluate import evaluate
+from nmn.cli.execute import execute
 from nmn.cli.generate import generate
 from nmn.cli.parse import parse
 from nmn.cli.show import show
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ask, parse, generate, train, evaluate, show):
+for command in (demo, ask, parse, execute, generate, train, evaluate, show):
     app.command()(command)
 
 

@@ -2,13 +2,23 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from nmn.errors import DataError
+
+T = TypeVar("T")
+_MAX_EXAMPLES = 20
+_SHOWN_EXAMPLES = 3
+_SHOWN_EVERY = 500
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
@@ -18,7 +28,8 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
 ]
 
-Stage = Callable[[str, int, int], None]
+Stage = Callable[[str, int, int | None], None]
+"""What is done, how much of it, and of how much where that is known."""
 
 console = Console(highlight=False, soft_wrap=True)
 """Standard output."""
@@ -43,12 +54,71 @@ def progress_bar(*, hidden: bool = False) -> Iterator[Stage]:
     ) as progress:
         tasks: dict[str, Any] = {}
 
-        def stage(what: str, done: int, total: int) -> None:
+        def stage(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done, total=total)
 
         yield stage
+
+
+@dataclass(eq=False)
+class SkippedRecords:
+    """What `--skip-bad` passes over: counted, the first ones kept."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def __call__(self, error: DataError) -> None:
+        """Count one."""
+        self.count += 1
+        if self.count <= _MAX_EXAMPLES:
+            self.examples.append(str(error))
+
+    def to_json(self) -> dict[str, Any]:
+        """For a report."""
+        return {"skipped": self.count, "skipped_examples": self.examples}
+
+
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Pass over damaged records, and count them.")
+]
+
+
+def counted(items: Iterable[T], stage: Stage, what: str) -> Iterator[T]:
+    """The same items, with a progress bar that counts them."""
+    for number, item in enumerate(items, start=1):
+        if number % _SHOWN_EVERY == 0:
+            stage(what, number, None)
+        yield item
+
+
+def exhaust(items: Iterable[object]) -> None:
+    """Take all items for what happens on the way."""
+    deque(items, maxlen=0)
+
+
+def print_families(report: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """A table of counts in all and by question family.
+
+    Args:
+        columns: from the name of a count to its heading.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("questions")
+    for heading in ("total", *columns.values()):
+        table.add_column(heading, justify="right")
+    for name, group in (("all", report), *report["by_family"].items()):
+        table.add_row(name, *(str(group[key]) for key in ("total", *columns)))
+    console.print(table)
+
+
+def print_examples(what: str, count: int, examples: Sequence[str]) -> None:
+    """How many there are, and the first few."""
+    if count:
+        console.print(f"{count} {what}, such as:", markup=False)
+        for example in examples[:_SHOWN_EXAMPLES]:
+            console.print(f"  {example}", markup=False)
 
 
 def percent(rate: float | None) -> str:

@@ -1,30 +1,69 @@
 """`nmn parse`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nmn.cli.output import Json, console, print_json
-from nmn.domain import load_domain
+from nmn.cli.output import (
+    Json,
+    SkipBad,
+    SkippedRecords,
+    console,
+    counted,
+    exhaust,
+    print_examples,
+    print_families,
+    print_json,
+    progress_bar,
+)
+from nmn.domain import Domain, load_domain
 from nmn.parsing import GrammarParser
-from nmn.program.codecs import to_clevr
+from nmn.program.clevr import to_clevr
 
 
 def parse(
-    question: Annotated[str, typer.Argument(help="A question in English.")],
-    domain: Annotated[str, typer.Option(help="What it is about.")] = "shapes",
+    question: Annotated[
+        str | None, typer.Argument(help="A question in English.", show_default=False)
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="Parse all questions of this CLEVR question file.")
+    ] = None,
+    domain: Annotated[str, typer.Option(help="What is asked about: shapes, clevr.")] = "shapes",
     all_readings: Annotated[
         bool, typer.Option("--all", help="Every reading, the preferred one first.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the question file with its programs to this file.")
+    ] = None,
+    skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Turn a question into its program, without a picture."""
+    """Turn questions into programs, without a picture: one question, or all of a file.
+
+    Of a file it reports how many questions are understood, and where programs are stored, how
+    many are exactly matched, by question family.
+    """
     known = load_domain(domain)
-    parses = GrammarParser(known, all_readings=all_readings).parse(question)
+    if (question is None) == (questions is None):
+        got = "neither" if question is None else "both"
+        raise typer.BadParameter(f"wanted a question or --questions FILE, got {got}")
+    if question is not None:
+        if out is not None or skip_bad:
+            raise typer.BadParameter("--out and --skip-bad go with --questions FILE")
+        _parse_one(question, known, all_readings, as_json)
+    elif questions is not None:
+        if all_readings:
+            raise typer.BadParameter("--all goes with a single question")
+        _parse_file(questions, known, out, skip_bad, as_json)
+
+
+def _parse_one(question: str, domain: Domain, all_readings: bool, as_json: bool) -> None:
+    parses = GrammarParser(domain, all_readings=all_readings).parse(question)
     if as_json:
         readings = [
             {
-                "program": to_clevr(parse.program, known),
+                "program": to_clevr(parse.program, domain),
                 "text": str(parse.program),
                 "warnings": list(parse.warnings),
             }
@@ -36,3 +75,31 @@ def parse(
         console.print(str(parse.program), markup=False)
         for warning in parse.warnings:
             console.print(f"note: {warning}", markup=False)
+
+
+def _parse_file(
+    path: Path, domain: Domain, out: Path | None, skip_bad: bool, as_json: bool
+) -> None:
+    from nmn.data.clevr import read_info, read_questions, with_program, write_questions
+    from nmn.execution.question_files import ParseReport, parse_all
+
+    skipped, report = SkippedRecords(), ParseReport()
+    with progress_bar(hidden=as_json) as stage:
+        questions = read_questions(path, domain, skipped if skip_bad else None)
+        parses = parse_all(counted(questions, stage, "parsing"), GrammarParser(domain))
+        counting = report.through(parses)
+        if out is None:
+            exhaust(counting)
+        else:
+            records = (with_program(item.question, item.program, domain) for item in counting)
+            write_questions(out, read_info(path), records)
+    counts = {**report.to_json(), **skipped.to_json()}
+    if as_json:
+        print_json(counts)
+        return
+    columns = {"parsed": "parsed", "compared": "with program", "exact_match": "exact match"}
+    print_families(counts, columns)
+    print_examples("questions could not be parsed", counts["errors"], counts["error_examples"])
+    print_examples("records were skipped", skipped.count, skipped.examples)
+    if out is not None:
+        console.print(f"written: {out}", markup=False)

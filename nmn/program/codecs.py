@@ -1,13 +1,12 @@
 """Programs in the notations of others.
 
 SHAPES s-expressions (Andreas et al. 2016), `(is red (left_of (above circle)))`, both ways; the
-layout symbols of N2NMN (Hu et al. 2017), in reverse Polish order and without arguments, out only;
-and the node lists of CLEVR's question files (Johnson et al. 2017), out only.
+layout symbols of N2NMN (Hu et al. 2017), in reverse Polish order and without arguments, out only.
+CLEVR's node lists are in `clevr.py`, its token sequences in `sequences.py`.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from nmn.domain import Domain
 from nmn.errors import GrammarError, listing, nearest, with_article
@@ -103,60 +102,6 @@ _LAYOUT_SYMBOLS = covering(
         "greater_than": "_MoreNum",
     },
     "N2NMN layout symbols",
-)
-
-
-def to_clevr(program: Program, domain: Domain) -> list[dict[str, Any]]:
-    """The node list of `program` in a CLEVR question file, nodes under `function`.
-
-    `find[red]` becomes `scene` and `filter_color`. Programs of other domains are written with
-    the same rules.
-
-    Raises:
-        UnknownNameError: a concept that the domain does not have.
-    """
-    nodes: list[dict[str, Any]] = []
-    place: list[int] = []
-
-    def add(function: str, inputs: list[int], values: list[str]) -> int:
-        nodes.append({"inputs": inputs, "function": function, "value_inputs": values})
-        return len(nodes) - 1
-
-    for node in program.nodes:
-        inputs = [place[source] for source in node.inputs]
-        argument = node.argument or ""
-        if node.operation == "find":
-            inputs = [add("scene", [], [])]
-        name = _CLEVR_NAMES[node.operation]
-        if node.operation in ("find", "filter"):
-            index = add(f"{name}_{domain.attribute_of(argument)}", inputs, [argument])
-        elif node.operation == "relate":
-            index = add(name, inputs, [argument])
-        else:
-            index = add(f"{name}_{argument}" if argument else name, inputs, [])
-        place.append(index)
-    return nodes
-
-
-_CLEVR_NAMES = covering(
-    {
-        "scene": "scene",
-        "find": "filter",
-        "filter": "filter",
-        "relate": "relate",
-        "same": "same",
-        "unique": "unique",
-        "and": "intersect",
-        "or": "union",
-        "exists": "exist",
-        "count": "count",
-        "query": "query",
-        "equal": "equal",
-        "equal_number": "equal_integer",
-        "less_than": "less_than",
-        "greater_than": "greater_than",
-    },
-    "names in CLEVR",
 )
 
 

@@ -23,7 +23,8 @@ class SymbolicExecution:
     """All intermediate results of one program on one scene.
 
     Attributes:
-        results: one a node; None for nodes that the root does not depend on.
+        results: one a node; None where the root does not depend on a node and the node means
+            nothing, or is fed by such a one.
     """
 
     program: Program
@@ -49,22 +50,33 @@ def as_answer(value: Result | None) -> str:
 
 
 def execute(program: Program, scene: Scene) -> SymbolicExecution:
-    """Run a well-typed program on a scene.
+    """Run a well-typed program on a scene, with the nodes that the root does not depend on.
 
     Raises:
-        ExecutionError: `unique` or `query` of none or several, with the node named.
+        ExecutionError: `unique` or `query` of none or several, where the root depends on it, with
+            the node named.
     """
     results: list[Result | None] = []
-    for index, (node, needed) in enumerate(zip(program.nodes, program.reachable, strict=True)):
-        if not needed:
-            results.append(None)
-            continue
+    for index, node in enumerate(program.nodes):
         inputs = [results[source] for source in node.inputs]
         try:
-            results.append(_RULES[node.operation](scene, node, *inputs))
+            defined = None not in inputs
+            results.append(_RULES[node.operation](scene, node, *inputs) if defined else None)
         except _UndefinedError as error:
-            raise ExecutionError(node.operation, program.path_to(index), str(error)) from error
+            if program.reachable[index]:
+                raise ExecutionError(node.operation, program.path_to(index), str(error)) from error
+            results.append(None)
     return SymbolicExecution(program, tuple(results))
+
+
+def not_one(count: int) -> str:
+    """What is wrong with a set of `count` objects where a single one is needed."""
+    return f"needs exactly one object, got {count}"
+
+
+def without(attribute: str | None) -> str:
+    """What is wrong with an object that has no value of `attribute`."""
+    return f"of an object without {attribute}"
 
 
 class _UndefinedError(Exception):
@@ -73,7 +85,7 @@ class _UndefinedError(Exception):
 
 def _the_one(mask: Mask) -> int:
     if len(mask) != 1:
-        raise _UndefinedError(f"needs exactly one object, got {len(mask)}")
+        raise _UndefinedError(not_one(len(mask)))
     return next(iter(mask))
 
 
@@ -113,7 +125,7 @@ def _unique(_: Scene, __: Node, mask: Mask) -> Mask:
 def _query(scene: Scene, node: Node, mask: Mask) -> str:
     attributes = scene.objects[_the_one(mask)].attributes
     if node.argument is None or node.argument not in attributes:
-        raise _UndefinedError(f"of an object without {node.argument}")
+        raise _UndefinedError(without(node.argument))
     return attributes[node.argument]
 
 

@@ -1,17 +1,13 @@
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmn.domain import Domain
-from nmn.errors import GrammarError, NMNError, ProgramTypeError, UnknownNameError
-from nmn.program.canonical import canonical
-from nmn.program.codecs import from_sexpression, to_clevr, to_layout_symbols, to_sexpression
-from nmn.program.ops import OPERATIONS
-from nmn.program.program import Node, Program, call
+from nmn.errors import GrammarError, NMNError, ProgramTypeError
+from nmn.program.codecs import from_sexpression, to_layout_symbols, to_sexpression
+from nmn.program.program import Node, Program
 from nmn.program.text import parse_program
-from tests.strategies import CLEVR, SHAPES, attempt, programs
+from tests.strategies import SHAPES, attempt, programs
 
 PUBLISHED = [
     (
@@ -201,83 +197,6 @@ def test_an_expression_of_20000_brackets_does_not_reach_the_recursion_limit(
 )
 def test_layout_symbols_of_operations_that_shapes_does_not_need(text: str, layout: str) -> None:
     assert to_layout_symbols(parse_program(text)) == layout.split()
-
-
-def clevr_node(function: str, inputs: list[int], *values: str) -> dict[str, Any]:
-    return {"function": function, "inputs": inputs, "value_inputs": list(values)}
-
-
-def test_a_program_as_the_node_list_of_a_clevr_file(clevr: Domain) -> None:
-    program = parse_program(
-        "equal[color]("
-        "query[color](unique(filter[large](find[cube]))), "
-        "query[color](unique(relate[left](same[material](find[metal])))))",
-        clevr,
-    )
-    assert to_clevr(program, clevr) == [
-        clevr_node("scene", []),
-        clevr_node("filter_shape", [0], "cube"),
-        clevr_node("filter_size", [1], "large"),
-        clevr_node("unique", [2]),
-        clevr_node("query_color", [3]),
-        clevr_node("scene", []),
-        clevr_node("filter_material", [5], "metal"),
-        clevr_node("same_material", [6]),
-        clevr_node("relate", [7], "left"),
-        clevr_node("unique", [8]),
-        clevr_node("query_color", [9]),
-        clevr_node("equal_color", [4, 10]),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "functions"),
-    [
-        ("exists(and(scene, scene))", "scene scene intersect exist"),
-        ("exists(or(scene, scene))", "scene scene union exist"),
-        ("less_than(count(scene), count(scene))", "scene count scene count less_than"),
-        ("greater_than(count(scene), count(scene))", "scene count scene count greater_than"),
-        ("equal_number(count(scene), count(scene))", "scene count scene count equal_integer"),
-    ],
-)
-def test_functions_of_clevr(text: str, functions: str, clevr: Domain) -> None:
-    nodes = to_clevr(parse_program(text, clevr), clevr)
-    assert [node["function"] for node in nodes] == functions.split()
-
-
-def test_a_concept_that_the_domain_does_not_have_is_unknown(clevr: Domain) -> None:
-    with pytest.raises(UnknownNameError, match="unknown concept 'circle' in domain clevr"):
-        to_clevr(parse_program("exists(find[circle])"), clevr)
-
-
-def from_clevr_nodes(nodes: list[dict[str, Any]]) -> Program:
-    """The published format read with nothing but a table of prefixes written down here."""
-    names = {
-        "intersect": "and",
-        "union": "or",
-        "exist": "exists",
-        "equal_integer": "equal_number",
-    }
-    made: list[Program] = []
-    for node in nodes:
-        function, inputs = node["function"], [made[source] for source in node["inputs"]]
-        first, _, rest = function.partition("_")
-        if function in names or function in OPERATIONS:
-            argument = node["value_inputs"][0] if node["value_inputs"] else None
-            made.append(call(names.get(function, function), *inputs, argument=argument))
-        elif first == "filter":
-            made.append(call("filter", *inputs, argument=node["value_inputs"][0]))
-        else:
-            made.append(call(first, *inputs, argument=rest))
-    return made[-1]
-
-
-@given(programs(CLEVR, 20))
-@settings(deadline=None, max_examples=100)
-def test_the_clevr_form_means_the_same_program(program: Program) -> None:
-    nodes = to_clevr(program, CLEVR)
-    assert canonical(from_clevr_nodes(nodes)) == canonical(program)
-    assert all(source < index for index, node in enumerate(nodes) for source in node["inputs"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 
 from nmn.domain import Domain
 from nmn.errors import ProgramTypeError
-from nmn.program.program import MAX_TREE_NODES, Node, Program, Term, call, flatten
+from nmn.program.program import MAX_TREE_NODES, Node, Program, Term, call, flatten, node_of
 from tests.strategies import any_programs
 
 RED, BLUE = call("find", argument="red"), call("find", argument="blue")
@@ -128,6 +128,13 @@ def test_programs_are_values() -> None:
     assert again == TREE
     assert hash(again) == hash(TREE)
     assert {TREE: 1}[again] == 1
+
+
+def test_equal_nodes_can_be_had_as_one_object() -> None:
+    node = node_of("find", "red")
+    assert node == Node("find", "red")
+    assert node_of("find", "red") is node
+    assert node_of("and", None, (0, 1)) == Node("and", None, (0, 1))
 
 
 @given(any_programs())

@@ -5,7 +5,7 @@ from nmn.domain import Domain
 from nmn.errors import ProgramTypeError, UnknownNameError
 from nmn.program.program import Node, Program, call
 from nmn.program.text import parse_program
-from nmn.program.typecheck import answers_of, typecheck
+from nmn.program.typecheck import Misfit, answers_of, check, per_domain, typecheck
 from nmn.program.types import BOOL, MASK, NUMBER, Kind, value_of
 from tests.strategies import any_programs
 
@@ -170,3 +170,33 @@ def test_20000_nodes_are_checked_without_recursion(shapes: Domain) -> None:
     nodes = [Node("scene"), *(Node("unique", None, (index,)) for index in range(19_998))]
     types = typecheck(Program((*nodes, Node("exists", None, (19_998,)))), shapes)
     assert types == (MASK,) * 19_999 + (BOOL,)
+
+
+def test_check_says_which_node_does_not_fit(shapes: Domain) -> None:
+    program = parse_program("exists(and(scene, find[rad]))")
+    misfit = check(program, shapes)
+    assert isinstance(misfit, Misfit)
+    assert (misfit.node, misfit.got, misfit.at_root) == (1, "'rad'", False)
+    root = check(parse_program("scene"), shapes)
+    assert isinstance(root, Misfit)
+    assert (root.node, root.got, root.at_root) == (0, "Mask", True)
+    assert check(parse_program("scene"), shapes, whole=False) == (MASK,)
+
+
+def test_what_is_made_once_a_domain_is_made_again_only_for_another(
+    shapes: Domain, clevr: Domain
+) -> None:
+    calls: list[str] = []
+
+    @per_domain
+    def name_of(domain: Domain) -> str:
+        calls.append(domain.name)
+        return domain.name
+
+    assert [name_of(domain) for domain in (shapes, clevr, shapes, clevr)] == [
+        *("shapes", "clevr", "shapes", "clevr")
+    ]
+    assert calls == ["shapes", "clevr"]
+    many = [Domain(f"d{number}", "", (), (), ()) for number in range(200)]
+    assert [name_of(domain) for domain in many] == [domain.name for domain in many]
+    assert len(calls) == 202

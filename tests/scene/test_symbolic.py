@@ -168,16 +168,45 @@ def test_the_results_of_all_steps_are_kept() -> None:
     assert results == (frozenset({0, 4}), frozenset({1, 4}), frozenset({1}), frozenset(), False)
 
 
-def test_unreachable_nodes_are_not_executed() -> None:
+def test_nodes_that_the_root_does_not_depend_on_are_executed_too() -> None:
     nodes = (
         Node("scene"),
-        Node("unique", None, (0,)),  # would fail
+        Node("count", None, (0,)),
         Node("find", "red"),
         Node("exists", None, (2,)),
     )
     execution = execute(Program(nodes), GRID)
-    assert execution.results == (None, None, frozenset({0, 4}), True)
+    assert execution.results == (frozenset({0, 1, 4, 5}), 4, frozenset({0, 4}), True)
     assert execution.answer == "yes"
+
+
+def test_an_unreachable_failure_and_what_it_feeds_have_no_result_and_raise_nothing() -> None:
+    nodes = (
+        Node("scene"),
+        Node("unique", None, (0,)),  # of four
+        Node("relate", "above", (1,)),
+        Node("find", "red"),
+        Node("or", None, (3, 2)),
+        Node("query", "color", (0,)),  # of four
+        Node("exists", None, (3,)),
+    )
+    everything, red = frozenset({0, 1, 4, 5}), frozenset({0, 4})
+    execution = execute(Program(nodes), GRID)
+    assert execution.results == (everything, None, None, red, None, None, True)
+    assert execution.answer == "yes"
+
+
+def test_a_reachable_failure_is_raised_after_an_unreachable_one() -> None:
+    nodes = (
+        Node("scene"),
+        Node("unique", None, (0,)),
+        Node("find", "red"),
+        Node("unique", None, (2,)),
+        Node("count", None, (3,)),
+    )
+    with pytest.raises(ExecutionError) as caught:
+        execute(Program(nodes), GRID)
+    assert str(caught.value) == "count > unique: unique needs exactly one object, got 2"
 
 
 def test_a_shared_node_is_one_step() -> None:

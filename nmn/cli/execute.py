@@ -1,0 +1,79 @@
+"""`nmn execute`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nmn.cli.output import (
+    Json,
+    SkipBad,
+    SkippedRecords,
+    console,
+    counted,
+    exhaust,
+    percent,
+    print_examples,
+    print_families,
+    print_json,
+    progress_bar,
+)
+from nmn.data.clevr_scenes import Relations
+
+
+def execute(
+    scenes: Annotated[Path, typer.Option(help="A CLEVR scene file, plain or .gz.")],
+    questions: Annotated[Path, typer.Option(help="A CLEVR question file, plain or .gz.")],
+    domain: Annotated[str, typer.Option(help="What the scenes hold.")] = "clevr",
+    parse: Annotated[
+        bool,
+        typer.Option("--parse", help="Execute what the English means, not the stored programs."),
+    ] = False,
+    relations: Annotated[
+        Relations,
+        typer.Option(help="Take relations as stored, or from the scene's own directions."),
+    ] = "stored",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write every answer to this file, one JSON object a line.")
+    ] = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Answer all questions of a file exactly, by rules on scene graphs, without a picture.
+
+    Where answers are stored it reports the accuracy by question family; where results of single
+    steps are, how many of them are equal.
+    """
+    from nmn.data.clevr import image_indices, read_questions, read_scenes
+    from nmn.domain import load_domain
+    from nmn.execution.question_files import ExecutionReport, execute_all, with_scenes
+    from nmn.parsing import GrammarParser
+    from nmn.resources import replacing
+
+    known = load_domain(domain)
+    skipped, report = SkippedRecords(), ExecutionReport()
+    on_error = skipped if skip_bad else None
+    with progress_bar(hidden=as_json) as stage:
+        graphs = read_scenes(scenes, known, on_error, relations=relations)
+        stream = read_questions(questions, known, on_error, images=image_indices(graphs))
+        usable = with_scenes(stream, graphs, str(questions), on_error, programs=not parse)
+        parser = GrammarParser(known) if parse else None
+        answers = execute_all(counted(usable, stage, "answering"), graphs, known, parser)
+        counting = report.through(answers)
+        if predictions is None:
+            exhaust(counting)
+        else:
+            with replacing(predictions) as file:
+                for item in counting:
+                    file.write(f"{json.dumps(item.to_json(), ensure_ascii=False)}\n".encode())
+    counts = {**report.to_json(), **skipped.to_json()}
+    if as_json:
+        print_json(counts)
+        return
+    print_families(counts, {"correct": "correct"})
+    console.print(f"accuracy {percent(counts['accuracy'])} of {counts['total']} answers")
+    if counts["steps"]:
+        console.print(f"{counts['equal_steps']} of {counts['steps']} results of steps are equal")
+    print_examples("questions went wrong", counts["errors"], counts["error_examples"])
+    print_examples("records were skipped", skipped.count, skipped.examples)

@@ -1,0 +1,230 @@
+"""Programs laid out to run together: which operations, in which order, on whose results."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import chain
+from operator import attrgetter
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from nmn.domain import Domain
+from nmn.program.ops import OPERATIONS
+from nmn.program.program import Program
+from nmn.program.tokens import TokenVocabulary
+from nmn.program.typecheck import ROOT_KINDS, typecheck
+from nmn.program.types import Type
+from nmn.scene.table import Indices
+
+NEEDS_ONE = ("unique", "query")
+"""The operations that fail, and do so unless their input is a single object."""
+
+_MOST_INPUTS = max(len(row.inputs) for row in OPERATIONS.values())
+_NO_TYPE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Nodes of one operation whose inputs are all known by then.
+
+    Attributes:
+        places: where the results go.
+        inputs: for each input, the places where it is.
+    """
+
+    operation: str
+    places: slice
+    inputs: tuple[Int[np.ndarray, " group"], ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """Programs of a domain, ready to run on any scenes of it.
+
+    Nodes are counted through all programs. Results are kept in the order in which they are
+    computed: each node has a place there.
+
+    Attributes:
+        begins: the first node of each program, and last the number of all nodes.
+        inputs: the inputs of each node; the number of all nodes stands for none, and has a row
+            itself.
+        place: the place of each node.
+        groups: what to compute, in order.
+        steps: at each place, the index of operation and argument in `TokenVocabulary.steps`.
+        owners: at each place, the program.
+        fallible: the nodes that may fail, in order.
+    """
+
+    domain: Domain
+    programs: tuple[Program, ...]
+    begins: Int[np.ndarray, " bound"]
+    inputs: Int[np.ndarray, "node_or_none input"]
+    place: Int[np.ndarray, " node"]
+    groups: tuple[Group, ...]
+    steps: Int[np.ndarray, " node"]
+    owners: Int[np.ndarray, " node"]
+    fallible: Int[np.ndarray, " fallible"]
+
+    def __len__(self) -> int:
+        return len(self.programs)
+
+    @property
+    def roots(self) -> Int[np.ndarray, " program"]:
+        """The last node of each program."""
+        return self.begins[1:] - 1
+
+    @cached_property
+    def reachable(self) -> Bool[np.ndarray, " node"]:
+        """For each node, whether the root of its program depends on it."""
+        needed = np.zeros(len(self.inputs), dtype=bool)
+        needed[self.roots] = True
+        for nodes in reversed(list(_by_position(self.begins))):
+            needed[self.inputs[nodes[needed[nodes]]]] = True
+        return needed[:-1]
+
+
+def compile_programs(programs: Sequence[Program], domain: Domain) -> Plan:
+    """The plan of `programs`, which are type-checked on the way.
+
+    Raises:
+        ProgramTypeError, UnknownNameError: what `typecheck` raises for the first program that
+            does not fit.
+    """
+    lengths = np.fromiter(map(len, programs), np.intp, len(programs))
+    begins = np.concatenate([[0], np.cumsum(lengths)])
+    owners = np.repeat(np.arange(len(programs)), lengths)
+    nodes = list(chain.from_iterable(map(attrgetter("nodes"), programs)))
+    sources = list(map(attrgetter("inputs"), nodes))
+    arities = np.fromiter(map(len, sources), np.intp, len(nodes))
+    inputs = _inputs(list(chain.from_iterable(sources)), arities, begins[owners])
+
+    table = _step_table(domain)
+    try:
+        labels = map(attrgetter("operation", "argument"), nodes)
+        steps = np.fromiter(map(table.index.__getitem__, labels), np.intp, len(nodes))
+    except KeyError:
+        _typecheck(programs, domain)
+        raise
+    types = np.append(table.outputs[steps], _NO_TYPE)
+    fits = (types[inputs[:-1]] == table.inputs[steps]).all(axis=1) & (arities <= _MOST_INPUTS)
+    if not (fits.all() and table.answers[steps[begins[1:] - 1]].all()):
+        _typecheck(programs, domain)
+
+    keys = _levels(inputs, begins) * len(OPERATIONS) + table.operations[steps]
+    order = np.argsort(keys, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    fallible = np.flatnonzero(table.fallible[steps])
+    groups = tuple(_groups(keys[order], order, place, inputs))
+    return Plan(
+        domain,
+        tuple(programs),
+        begins,
+        inputs,
+        place,
+        groups,
+        steps[order],
+        owners[order],
+        fallible,
+    )
+
+
+def _typecheck(programs: Sequence[Program], domain: Domain) -> None:
+    for program in programs:
+        typecheck(program, domain)
+
+
+@dataclass(frozen=True, eq=False)
+class _StepTable:
+    """The steps of a domain, in the order of `TokenVocabulary`; types are counted.
+
+    Attributes:
+        operations: places in `OPERATIONS`.
+        answers: whether a root may be such a step.
+    """
+
+    index: Mapping[tuple[str, str | None], int]
+    operations: Int[np.ndarray, " step"]
+    inputs: Int[np.ndarray, "step input"]
+    outputs: Int[np.ndarray, " step"]
+    answers: Bool[np.ndarray, " step"]
+    fallible: Bool[np.ndarray, " step"]
+
+
+@cache
+def _step_table(domain: Domain) -> _StepTable:
+    steps = [(OPERATIONS[s.operation], s.argument) for s in TokenVocabulary(domain).steps]
+    numbers: dict[Type, int] = {}
+    for row, argument in steps:
+        numbers.setdefault(row.output_type(argument), len(numbers))
+    inputs = np.full((len(steps), _MOST_INPUTS), _NO_TYPE)
+    for step, (row, argument) in enumerate(steps):
+        for position, wanted in enumerate(row.input_types(argument)):
+            inputs[step, position] = numbers[wanted]
+    operations = {name: place for place, name in enumerate(OPERATIONS)}
+    return _StepTable(
+        index={(row.name, argument): step for step, (row, argument) in enumerate(steps)},
+        operations=np.array([operations[row.name] for row, _ in steps]),
+        inputs=inputs,
+        outputs=np.array([numbers[row.output_type(argument)] for row, argument in steps]),
+        answers=np.array([row.output in ROOT_KINDS for row, _ in steps]),
+        fallible=np.array([row.name in NEEDS_ONE for row, _ in steps]),
+    )
+
+
+def _inputs(
+    flat: list[int], arities: Int[np.ndarray, " node"], begins: Int[np.ndarray, " node"]
+) -> Int[np.ndarray, "node_or_none input"]:
+    """See `Plan`.
+
+    Args:
+        flat: the inputs of all nodes, one after the other, counted within each program.
+        begins: for each node, the first one of its program.
+    """
+    none = len(arities)
+    inputs = np.full((none + 1, _MOST_INPUTS), none)
+    padded = np.array([*flat, *[0] * _MOST_INPUTS], dtype=np.intp)
+    taken = np.cumsum(arities) - arities
+    for position in range(_MOST_INPUTS):
+        inputs[:-1, position] = np.where(
+            arities > position, padded[taken + position] + begins, none
+        )
+    return inputs
+
+
+def _by_position(begins: Int[np.ndarray, " bound"]) -> Iterator[Indices]:
+    """The first nodes of all programs, then their second nodes, and so on."""
+    lengths = np.diff(begins)
+    longest_first = np.argsort(-lengths, kind="stable")
+    ascending = -lengths[longest_first]
+    for position in range(int(lengths.max(initial=0))):
+        longer = np.searchsorted(ascending, -position)
+        yield begins[longest_first[:longer]] + position
+
+
+def _levels(
+    inputs: Int[np.ndarray, "node_or_none input"], begins: Int[np.ndarray, " bound"]
+) -> Int[np.ndarray, " node"]:
+    """How many nodes lie below each one, on the longest way down."""
+    levels = np.full(len(inputs), -1)
+    for nodes in _by_position(begins):
+        levels[nodes] = levels[inputs[nodes]].max(axis=1) + 1
+    return levels[:-1]
+
+
+def _groups(
+    keys: Int[np.ndarray, " node"],
+    order: Int[np.ndarray, " node"],
+    place: Int[np.ndarray, " node"],
+    inputs: Int[np.ndarray, "node_or_none input"],
+) -> Iterator[Group]:
+    """A group for each run of equal `keys` (level and operation); `order` are the nodes."""
+    operations = list(OPERATIONS.values())
+    begin = 0
+    for end in (np.flatnonzero(np.diff(keys, append=-1)) + 1).tolist():
+        row = operations[keys[begin] % len(operations)]
+        sources = inputs[order[begin:end]]
+        used = tuple(place[sources[:, position]] for position in range(len(row.inputs)))
+        yield Group(row.name, slice(begin, end), used)
+        begin = end
