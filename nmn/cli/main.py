@@ -19,7 +19,7 @@ from nmn.cli.generate import generate
 from nmn.cli.parse import parse
 from nmn.cli.show import show
 from nmn.cli.train import train
-from nmn.errors import NMNError
+from nmn.errors import GrammarError, NMNError, QuestionError
 
 app = typer.Typer(
     name="nmn",
@@ -39,6 +39,10 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="nmn", standalone_mode=False)
+    except (QuestionError, GrammarError) as error:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{error.drawing()}\n")
+        fail(str(error))
     except NMNError as error:
         fail(str(error))
     except TyperException as error:

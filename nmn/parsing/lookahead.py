@@ -35,12 +35,14 @@ def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
     if not ("OR" in kinds or "AND" in kinds or "COMMA" in kinds or "BOTH" in kinds):
         return tokens if "EITHER" not in kinds else _without(tokens, kinds, {"EITHER"})
     _settle_commas(kinds, "SEPARATOR" if "SEPARATOR" in terminals else "")
+    tokens = _without(tokens, kinds, {""})
+    kinds = [kind for kind in kinds if kind]
     noun_follows = _noun_follows(kinds)
     _pair(kinds, noun_follows)
     for place, kind in enumerate(kinds):
         if kind in ("AND", "OR"):
             kinds[place] = _kind(kinds, place, noun_follows)
-    return _without(tokens, kinds, {"", "UNPAIRED"})
+    return _without(tokens, kinds, {"UNPAIRED"})
 
 
 def _without(tokens: list[Token], kinds: list[str], dropped: Collection[str]) -> list[Token]:
@@ -74,7 +76,7 @@ def _noun_follows(kinds: list[str]) -> list[bool]:
         follows[place] = begins
         if kind in _NOUNS:
             begins = True
-        elif kind in _BEFORE_NOUNS or kind == "":
+        elif kind in _BEFORE_NOUNS:
             pass
         elif kind == "OR" and kinds[place + 1 : place + 2] == ["ADJECTIVE"]:
             begins = begins and kinds[max(place - 1, 0)] == "ADJECTIVE"
@@ -87,14 +89,16 @@ def _pair(kinds: list[str], noun_follows: list[bool]) -> None:
     """Give each `BOTH` its "and" and each `EITHER` its "or"; drop those that have none.
 
     A conjunction closes the innermost open one, except that inside "both ... that is ..." an "and"
-    belongs to "that is" where another one is left for "both".
+    belongs to "that is" where another one is left for "both" (one before a noun may be that of
+    "as many cubes and balls", and is not counted on).
     """
     stack: list[tuple[int, bool]] = []
     spare = {
-        kind: sum(k == kind and not noun_follows[p] for p, k in enumerate(kinds))
-        - kinds.count(opening)
-        for kind, opening in _OPENING.items()
+        "AND": sum(k == "AND" and not noun_follows[p] for p, k in enumerate(kinds)),
+        "OR": kinds.count("OR"),
     }
+    for kind, opening in _OPENING.items():
+        spare[kind] -= kinds.count(opening)
     for place, kind in enumerate(kinds):
         if kind in _OPENING.values():
             stack.append((place, False))
@@ -102,7 +106,10 @@ def _pair(kinds: list[str], noun_follows: list[bool]) -> None:
             stack[-1] = (stack[-1][0], True)
         elif kind in _OPENING and stack and kinds[stack[-1][0]] == _OPENING[kind]:
             opened, described = stack[-1]
-            if described and spare[kind] > 0 and not noun_follows[place]:
+            if kind == "OR" and noun_follows[place] and _between_adjectives(kinds, place):
+                kinds[opened] = "UNPAIRED"
+                stack.pop()
+            elif described and spare[kind] > 0 and not noun_follows[place]:
                 spare[kind] -= 1
                 stack[-1] = (opened, False)
             else:
@@ -114,6 +121,11 @@ def _pair(kinds: list[str], noun_follows: list[bool]) -> None:
 
 def _kind(kinds: list[str], place: int, noun_follows: list[bool]) -> str:
     kind = kinds[place]
-    if kind == "OR" and kinds[max(place - 1, 0)] == "ADJECTIVE" == "".join(kinds[place + 1 :][:1]):
+    if kind == "OR" and _between_adjectives(kinds, place):
         return "OR_ADJECTIVE"
     return kind if noun_follows[place] else f"{kind}_DESCRIBED"
+
+
+def _between_adjectives(kinds: list[str], place: int) -> bool:
+    around = kinds[max(place - 1, 0)], kinds[min(place + 1, len(kinds) - 1)]
+    return around == ("ADJECTIVE", "ADJECTIVE")
