@@ -66,10 +66,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     temporary file stays behind.
 
     Raises:
-        DataError: the file could not be written (no such folder, disk full, no permission).
+        DataError: the file could not be written (no such folder, disk full, no permission), or
+            something else than a file is there.
     """
     temporary: Path | None = None
     try:
+        if path.exists() and not path.is_file():
+            kind = "is a directory" if path.is_dir() else "not a regular file"
+            raise DataError(str(path), kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)

@@ -162,3 +162,16 @@ def test_text_that_is_not_utf8_is_named_with_the_byte(tmp_path: Path) -> None:
 
 def test_an_error_without_a_text_is_called_by_its_type() -> None:
     assert str(unreadable(Path("a"), TimeoutError())) == "a: timeouterror"
+
+
+@pytest.mark.parametrize("kind", ["is a directory", "not a regular file"])
+def test_only_files_are_replaced(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "there"
+    if kind == "is a directory":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(DataError, match=kind):
+        write_text(path, "x")
+    assert [path] == list(tmp_path.iterdir())
+    assert path.is_dir() == (kind == "is a directory")

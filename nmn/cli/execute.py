@@ -47,18 +47,24 @@ def execute(
     """
     from nmn.data.clevr import image_indices, read_questions, read_scenes
     from nmn.domain import load_domain
-    from nmn.execution.question_files import ExecutionReport, execute_all, with_scenes
-    from nmn.parsing import GrammarParser
+    from nmn.execution.question_files import (
+        ExecutionReport,
+        executable_scenes,
+        execute_all,
+        with_scenes,
+    )
+    from nmn.parsing.grammar_parser import shared_parser
     from nmn.resources import replacing
 
     known = load_domain(domain)
     skipped, report = SkippedRecords(), ExecutionReport()
     on_error = skipped if skip_bad else None
     with progress_bar(hidden=as_json) as stage:
-        graphs = read_scenes(scenes, known, on_error, relations=relations)
+        stored = read_scenes(scenes, known, on_error, relations=relations)
+        graphs = executable_scenes(stored, str(scenes), on_error)
         stream = read_questions(questions, known, on_error, images=image_indices(graphs))
         usable = with_scenes(stream, graphs, str(questions), on_error, programs=not parse)
-        parser = GrammarParser(known) if parse else None
+        parser = shared_parser(known) if parse else None
         answers = execute_all(counted(usable, stage, "answering"), graphs, known, parser)
         counting = report.through(answers)
         if predictions is None:
@@ -66,13 +72,17 @@ def execute(
         else:
             with replacing(predictions) as file:
                 for item in counting:
-                    file.write(f"{json.dumps(item.to_json(), ensure_ascii=False)}\n".encode())
+                    line = json.dumps(item.to_json(), ensure_ascii=False)
+                    file.write(f"{line}\n".encode(errors="replace"))
     counts = {**report.to_json(), **skipped.to_json()}
     if as_json:
         print_json(counts)
         return
-    print_families(counts, {"correct": "correct"})
-    console.print(f"accuracy {percent(counts['accuracy'])} of {counts['total']} answers")
+    if counts["total"]:
+        print_families(counts, {"correct": "correct"})
+        console.print(f"accuracy {percent(counts['accuracy'])} of {counts['total']} answers")
+    if counts["answered"] < counts["questions"] or not counts["total"]:
+        console.print(f"{counts['answered']} of {counts['questions']} questions have an answer")
     if counts["steps"]:
         console.print(f"{counts['equal_steps']} of {counts['steps']} results of steps are equal")
     print_examples("questions went wrong", counts["errors"], counts["error_examples"])

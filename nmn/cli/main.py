@@ -60,7 +60,8 @@ def fail(problem: str) -> None:
     if sys.exc_info()[0] is BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1)
-    sys.stderr.write(f"error: {' '.join(problem.split())}\n")
+    line = " ".join(problem.split())
+    sys.stderr.write(f"error: {''.join(c if c.isprintable() else '?' for c in line)}\n")
     raise SystemExit(2)
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from nmn.errors import DataError
 
@@ -42,16 +43,19 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 @contextmanager
 def progress_bar(*, hidden: bool = False) -> Iterator[Stage]:
-    """Bars on standard error; call what is yielded with what is done, how far, of how much."""
+    """Bars on standard error; call what is yielded with what is done, how far, of how much.
+
+    Where that is no terminal nothing is written, so that an error is its only line.
+    """
     columns = (
         TextColumn("{task.description:<22}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(
-        *columns, console=Console(stderr=True), disable=hidden, transient=True
-    ) as progress:
+    beside = Console(stderr=True)
+    hidden = hidden or not beside.is_terminal
+    with Progress(*columns, console=beside, disable=hidden, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
         def stage(what: str, done: int, total: int | None) -> None:
@@ -109,7 +113,8 @@ def print_families(report: Mapping[str, Any], columns: Mapping[str, str]) -> Non
     for heading in ("total", *columns.values()):
         table.add_column(heading, justify="right")
     for name, group in (("all", report), *report["by_family"].items()):
-        table.add_row(name, *(str(group[key]) for key in ("total", *columns)))
+        row = (name, *(str(group[key]) for key in ("total", *columns)))
+        table.add_row(*(Text(_one_line(cell)) for cell in row))
     console.print(table)
 
 
@@ -118,7 +123,12 @@ def print_examples(what: str, count: int, examples: Sequence[str]) -> None:
     if count:
         console.print(f"{count} {what}, such as:", markup=False)
         for example in examples[:_SHOWN_EXAMPLES]:
-            console.print(f"  {example}", markup=False)
+            console.print(f"  {_one_line(example)}", markup=False, emoji=False)
+
+
+def _one_line(text: str) -> str:
+    """Text out of a file as a terminal may show it: no escape sequences, no line ends."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def percent(rate: float | None) -> str:

@@ -18,7 +18,9 @@ from nmn.cli.output import (
     progress_bar,
 )
 from nmn.domain import Domain, load_domain
+from nmn.errors import DataError
 from nmn.parsing import GrammarParser
+from nmn.parsing.grammar_parser import shared_parser
 from nmn.program.clevr import to_clevr
 
 
@@ -83,16 +85,25 @@ def _parse_file(
     from nmn.data.clevr import read_info, read_questions, with_program, write_questions
     from nmn.execution.question_files import ParseReport, parse_all
 
+    info = None
+    if out is not None:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError(str(path), "wanted a regular file: with --out it is read twice")
+        try:
+            info = read_info(path)
+        except DataError:
+            if not skip_bad:  # else the questions before the fault are still worth having
+                raise
     skipped, report = SkippedRecords(), ParseReport()
     with progress_bar(hidden=as_json) as stage:
         questions = read_questions(path, domain, skipped if skip_bad else None)
-        parses = parse_all(counted(questions, stage, "parsing"), GrammarParser(domain))
+        parses = parse_all(counted(questions, stage, "parsing"), shared_parser(domain))
         counting = report.through(parses)
         if out is None:
             exhaust(counting)
         else:
             records = (with_program(item.question, item.program, domain) for item in counting)
-            write_questions(out, read_info(path), records)
+            write_questions(out, info, records)
     counts = {**report.to_json(), **skipped.to_json()}
     if as_json:
         print_json(counts)

@@ -149,8 +149,9 @@ def _program(fields: Record, domain: Domain) -> tuple[Program | None, tuple[Any,
         return None, None
     try:
         program, places = decode_clevr(nodes, domain)
+        program.check_tree_size()
     except ProgramTypeError as error:
-        raise fields.problem(f"program: {error}") from error
+        raise fields.problem(f"program: {error} (domain {domain.name})") from error
     stored = {
         place: node["_output"]
         for node, place in zip(nodes, places, strict=True)

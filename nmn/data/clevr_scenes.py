@@ -191,7 +191,7 @@ def _stored_relations(
     count = len(objects)
     stored = fields.values.get("relationships")
     if stored is None:
-        advice = "relations='directions' takes them from 'directions' and '3d_coords'"
+        advice = "--relations directions takes them from 'directions' and '3d_coords'"
         raise fields.problem(f"'relationships' is missing; {advice}")
     if not isinstance(stored, dict):
         raise fields.error("an object as 'relationships'", stored)

@@ -29,6 +29,7 @@ _CHUNK = 1 << 14
 _DEEPEST = 1000
 _MOST_EVENTS = 100_000
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,8 @@ class _Guarded:
             return b""
         chunk = self._stream.read(_CHUNK)
         if self.empty:
+            if chunk.startswith(_GZIP):
+                raise DataError("", "packed by gzip, but its name does not end in .gz")
             chunk = chunk.removeprefix(_BOM)
         self.empty = self.empty and not chunk
         self._open += chunk.count(b"[") + chunk.count(b"{")

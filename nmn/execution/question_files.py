@@ -18,16 +18,18 @@ from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError, QuestionError, listing
 from nmn.parsing.base import Parser
 from nmn.program.canonical import exact_match
+from nmn.program.clevr import json_word
 from nmn.program.program import Program
 from nmn.scene.plan import compile_programs
 from nmn.scene.scene import Scene
 from nmn.scene.symbolic import Result
-from nmn.scene.table import SceneTable
+from nmn.scene.table import MAX_OBJECTS, SceneTable
 from nmn.scene.vectorised import VectorisedExecution, run
 
 BATCH_SIZE = 2_000
 """Programs that are executed at once; more than this is hardly faster."""
 _MAX_EXAMPLES = 20
+_MAX_DIGITS = 10
 UNKNOWN = "unknown"
 """The family of a question of which the file states neither family nor program."""
 
@@ -91,9 +93,13 @@ class _Tally:
         group["total"] = group.get("total", 0) + 1
         self.total += 1
         if problem:
-            self.errors += 1
-            if len(self.error_examples) < _MAX_EXAMPLES:
-                self.error_examples.append(problem)
+            self.fault(problem)
+
+    def fault(self, problem: str) -> None:
+        """Count an error, of a question that is counted or not."""
+        self.errors += 1
+        if len(self.error_examples) < _MAX_EXAMPLES:
+            self.error_examples.append(problem)
 
     def to_json(self) -> dict[str, Any]:
         """Counts; families in alphabetical order, with numbers inside of names as numbers."""
@@ -142,7 +148,7 @@ class ExecutionReport:
     """Accuracy against the stored answers, and how many stated results of steps are equal.
 
     `total` counts questions with a stored answer, `questions` all of them; `accuracy` is None
-    without any.
+    without any. `errors` are wrong answers, and questions without one.
     """
 
     _tally: _Tally = field(default_factory=lambda: _Tally(("correct",)))
@@ -162,6 +168,8 @@ class ExecutionReport:
                     where = f"question {example.question_index}"
                     problem = f"{where}: wanted {example.answer}, got {item.answer}"
                 self._tally.add(example.family, {"correct": item.answer == example.answer}, problem)
+            elif item.problem:
+                self._tally.fault(item.problem)
             yield item
 
     def to_json(self) -> dict[str, Any]:
@@ -204,6 +212,32 @@ def execute_all(
         yield from _executed(batch, table, places, domain, parser)
 
 
+def executable_scenes(
+    scenes: Mapping[int, Scene], source: str, on_error: OnError | None = None
+) -> dict[int, Scene]:
+    """The scenes that are not too large to be executed on.
+
+    Args:
+        scenes: by image index.
+        source: the file of the scenes, for messages.
+        on_error: called with the error of each scene that is, which then is passed over.
+
+    Raises:
+        DataError: a scene of more than `MAX_OBJECTS` objects, and no `on_error`.
+    """
+    fitting: dict[int, Scene] = {}
+    for index, scene in scenes.items():
+        if len(scene.objects) <= MAX_OBJECTS:
+            fitting[index] = scene
+            continue
+        problem = f"wanted at most {MAX_OBJECTS} objects, got {len(scene.objects)}"
+        error = DataError(source, problem, f"scene of image {index}")
+        if on_error is None:
+            raise error
+        on_error(error)
+    return fitting
+
+
 def with_scenes(
     questions: Iterable[Question],
     scenes: Mapping[int, Scene],
@@ -227,7 +261,7 @@ def with_scenes(
         example = question.example
         problem = ""
         if example.image_index not in scenes:
-            name = f" ({question.image})" if question.image else ""
+            name = f" ({json_word(question.image)})" if question.image else ""
             near = _near(example.image_index, scenes)
             problem = f"wanted an image of the scenes{near}, got image {example.image_index}{name}"
         elif programs and example.program is None:
@@ -301,4 +335,7 @@ def _near(image: int, scenes: Mapping[int, Scene]) -> str:
 
 def _rank(name: str) -> list[tuple[int, str]]:
     """Sorts `one_hop 2` before `one_hop 10`."""
-    return [(int(word), "") if word.isdecimal() else (-1, word) for word in name.split()]
+    return [
+        (int(word), "") if word.isdecimal() and len(word) < _MAX_DIGITS else (-1, word)
+        for word in name.split()
+    ]

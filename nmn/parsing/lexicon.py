@@ -9,12 +9,15 @@ from lark import Token
 
 from nmn.config import read_toml
 from nmn.domain import Domain
-from nmn.errors import ConfigError, QuestionError, UnknownNameError, nearest
+from nmn.errors import ConfigError, QuestionError, UnknownNameError, nearest, shortened
 from nmn.parsing.lookahead import prepare
 from nmn.resources import grammar_file
 
 MAX_WORDS = 1_000
 """Longer questions are refused."""
+
+_LONGEST_SHOWN = 40
+"""Characters of a word in messages; what is longer resembles no word, and takes long to compare."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019_-][^\W_]+)*|[^\w\s]|_")
 IGNORED, DROPPED = "IGNORED", "DROPPED"
@@ -115,7 +118,8 @@ class Lexicon:
     def _unknown(
         self, question: str, words: list[tuple[str, int, int]], index: int
     ) -> QuestionError:
-        word, start, _ = words[index]
+        word = shortened(words[index][0], _LONGEST_SHOWN)
+        start = words[index][1]
         line, column = place_of(question, start)
         begun = [" ".join(phrase) for phrase in self.phrases if phrase[0] == word.lower()]
         if begun:

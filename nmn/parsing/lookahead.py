@@ -8,9 +8,12 @@ So this is settled between lexer and parser, in one pass over the tokens.
 | `AND`, `OR` | `AND_BOTH`, `OR_EITHER` | it closes an open `BOTH`, `EITHER`, as brackets do |
 | `AND`, `OR` | `AND_DESCRIBED`, `OR_DESCRIBED` | a description follows and not a noun |
 | `OR` | `OR_ADJECTIVE` | between two adjectives |
+| `OR` | `OR_ADJECTIVE`, `OR` | at the very end; by whether after an adjective |
 | `COMMA` | `OR` | in a list that ends in "or" |
+| `COMMA` | nothing | between two adjectives elsewhere: "a big, red cube" |
 | `COMMA` | `SEPARATOR`, or nothing | anywhere else; by whether the domain has separators |
 | `BOTH`, `EITHER` | nothing | without an "and" or "or" to close it |
+| `IS_ANY`, `DO_ANY` | `IS`, `DO` | not at the beginning: "there is some cube" is one cube |
 
 A domain takes part with the terminals that its lexicon has: without `BOTH`, nothing is paired.
 """
@@ -23,6 +26,9 @@ _NOUNS = frozenset({"NOUN", "THING", "PRONOUN", "IT"})
 _BEFORE_NOUNS = frozenset({"ADJECTIVE", "ARTICLE", "OTHER", "BOTH", "EITHER"})
 _OPENING = {"AND": "BOTH", "OR": "EITHER"}
 _CLOSING = {"AND": "AND_BOTH", "OR": "OR_EITHER"}
+_ANY = {"IS_ANY": "IS", "DO_ANY": "DO"}
+_BETWEEN_SENTENCES = frozenset({"SEPARATOR", "COMMA", "END"})
+_ENDS = frozenset({"END", "SEPARATOR"})
 
 
 def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
@@ -32,6 +38,8 @@ def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
         terminals: those that the lexicon of the domain has.
     """
     kinds = [token.type for token in tokens]
+    if "IS_ANY" in kinds or "DO_ANY" in kinds:
+        _settle_any(tokens, kinds)
     if not ("OR" in kinds or "AND" in kinds or "COMMA" in kinds or "BOTH" in kinds):
         return tokens if "EITHER" not in kinds else _without(tokens, kinds, {"EITHER"})
     _settle_commas(kinds, "SEPARATOR" if "SEPARATOR" in terminals else "")
@@ -51,6 +59,13 @@ def _without(tokens: list[Token], kinds: list[str], dropped: Collection[str]) ->
     return [token for token in tokens if token.type not in dropped]
 
 
+def _settle_any(tokens: list[Token], kinds: list[str]) -> None:
+    """Only at the beginning of a question "is any" and "does any" ask for a set."""
+    for place in range(1, len(kinds)):
+        if kinds[place] in _ANY and kinds[place - 1] not in _BETWEEN_SENTENCES:
+            kinds[place] = tokens[place].type = _ANY[kinds[place]]
+
+
 def _settle_commas(kinds: list[str], elsewhere: str) -> None:
     """A comma is an "or" where, after nouns and adjectives only, an "or" follows; in one pass."""
     following = ""
@@ -58,8 +73,13 @@ def _settle_commas(kinds: list[str], elsewhere: str) -> None:
     for place in range(len(kinds) - 1, -1, -1):
         kind = kinds[place]
         if kind == "COMMA":
-            listed = ends_in_or and following != "OR"
-            kinds[place] = "OR" if listed else "" if following == "OR" else elsewhere
+            between = kinds[max(place - 1, 0)] == following == "ADJECTIVE"
+            if following == "OR":
+                kinds[place] = ""
+            elif ends_in_or:
+                kinds[place] = "OR"
+            else:
+                kinds[place] = "" if between else elsewhere
         elif kind == "OR":
             ends_in_or = True
         elif kind not in _NOUNS and kind not in _BEFORE_NOUNS:
@@ -123,6 +143,8 @@ def _kind(kinds: list[str], place: int, noun_follows: list[bool]) -> str:
     kind = kinds[place]
     if kind == "OR" and _between_adjectives(kinds, place):
         return "OR_ADJECTIVE"
+    if kind == "OR" and set(kinds[place + 1 : place + 2]) <= _ENDS:
+        return "OR_ADJECTIVE" if "ADJECTIVE" in kinds[max(place - 1, 0) : place] else "OR"
     return kind if noun_follows[place] else f"{kind}_DESCRIBED"
 
 

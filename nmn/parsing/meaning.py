@@ -224,7 +224,7 @@ class _ClevrMeaning(_Meaning):
         return replace(joined, spans=(*spans_of(opening), *joined.spans))
 
     def so(self, children: list[Any]) -> Term:
-        return as_term(children[0])
+        return as_term(children[-1])
 
     def it(self, children: list[Token]) -> "_Things":
         return _Things(base=Term(IT, None, (), spans_of(children[0])))

@@ -35,7 +35,7 @@ class Hint:
     Attributes:
         after: terminals before the place; empty for any.
         came: terminals at the place, `$END` for the end of the question; empty for any.
-        advice: `{attributes}` and `{nouns}` are filled in.
+        advice: `{attributes}`, `{attribute}`, `{noun}`, `{plural}`, `{intro}` are filled in.
         first: terminals that begin such a question; empty for any.
     """
 
@@ -47,7 +47,11 @@ class Hint:
 
 _NAMES = ("ADJECTIVE", "NOUN", "THING", "PRONOUN", "OTHER", "IT")
 HINTS = (
-    Hint((), ("AND",), "'and' joins descriptions of one thing (ask for two in two questions)"),
+    Hint(
+        (),
+        ("AND", "AND_DESCRIBED"),
+        "'and' joins descriptions of one thing (ask for two in two questions)",
+    ),
     Hint(
         ("HOW_MANY",),
         ("ATTRIBUTE",),
@@ -56,8 +60,9 @@ HINTS = (
     ),
     Hint(("WHAT", "WHICH"), _NAMES, "say what is asked for: {attributes}"),
     Hint(("SAME",), (*_NAMES, "AS", "RELATION", "$END"), "the same what? {attributes}"),
+    Hint((), ("SAME_AS",), "the same what? {attributes}"),
     Hint(("ATTRIBUTE",), ("ADJECTIVE", "NOUN"), "a property is not a thing: 'the red {noun}'"),
-    Hint(("ADJECTIVE",), ("$END", "IS", "THAN", "AS", "AND"), "the noun is missing: {nouns}"),
+    Hint(("ADJECTIVE",), ("$END", "IS", "THAN", "AS", "AND"), "the noun is missing"),
     Hint((), ("$END",), "ask something about it, as in '{intro}'", first=("THERE",)),
     Hint(("SEPARATOR",), ("THERE",), "ask something about it, as in '{intro}'"),
 )
@@ -71,7 +76,7 @@ def unexpected(
     tokens = lexicon.tokens(question)
     before = [t for t in tokens if token is None or (t.start_pos or 0) < (token.start_pos or 0)]
     came = "$END" if token is None else token.type
-    advice = f"wanted {_wanted(expected, lexicon)}"
+    advice = f"wanted {_wanted(expected, came, lexicon)}"
     if hint := _hint(before, came, lexicon):
         advice = f"{advice}; {hint}"
     if token is None:
@@ -127,18 +132,23 @@ def contradictions(program: Program, domain: Domain) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warnings))
 
 
-def _wanted(expected: Collection[str], lexicon: Lexicon) -> str:
-    """What could have stood there, in words; of many kinds the first few."""
+def _wanted(expected: Collection[str], came: str, lexicon: Lexicon) -> str:
+    """What could have stood there and is not what came, in words; of many kinds the first few."""
     kinds = list(dict.fromkeys(kind for name, kind in _KINDS.items() if name in expected))
     said = {kind for kind, _ in lexicon.surface}
     for name in sorted(expected):
-        base = name.split("_")[0] if name.startswith(("AND_", "OR_")) else name
-        if base not in _KINDS and base in said:
+        base = _word_of(name)
+        if base not in _KINDS and base in said and base != _word_of(came):
             kinds.append(f"'{lexicon.says(base)}'")
     kinds = list(dict.fromkeys(kinds))
     more = " or something else" if len(kinds) > _MAX_KINDS else ""
     wanted = " or ".join(kinds[:_MAX_KINDS]) + more
     return f"{wanted}, such as {_nouns(lexicon)}" if "NOUN" in expected else wanted
+
+
+def _word_of(terminal: str) -> str:
+    """The terminal that the lexicon has: `OR` for `OR_DESCRIBED`."""
+    return terminal.partition("_")[0] if terminal.startswith(("AND_", "OR_")) else terminal
 
 
 def _hint(before: Sequence[Token], came: str, lexicon: Lexicon) -> str:
@@ -152,7 +162,6 @@ def _hint(before: Sequence[Token], came: str, lexicon: Lexicon) -> str:
             return hint.advice.format(
                 attributes=listing(attributes),
                 attribute=attributes[0],
-                nouns=_nouns(lexicon),
                 noun=noun[0],
                 plural=noun[1],
                 intro=_introduction(lexicon),

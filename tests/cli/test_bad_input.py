@@ -104,7 +104,6 @@ ARGUMENTS: list[tuple[str, tuple[str | Path, ...], tuple[str, ...]]] = [
     ("unknown setting", ("train", "shapes", "--set", "sed=1"), ("unknown key 'sed'", "'seed'")),
     ("setting of a wrong kind", ("train", "shapes", "--set", "seed=x"), ("'seed'", "got 'x'")),
     ("unknown domain", ("parse", "?", "--domain", "shape"), ("unknown domain 'shape'", "shapes")),
-    ("no grammar", ("parse", "?", "--domain", "clevr"), ("domain with a grammar", "'shapes'")),
     (
         "unknown world",
         ("generate", "clever", "--out", "x", "--images", "2"),

@@ -122,7 +122,7 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     (
         "no relationships",
         lambda r: r.pop("relationships"),
-        "'relationships' is missing; relations='directions' takes them from 'directions' and",
+        "'relationships' is missing; --relations directions takes them from 'directions' and",
     ),
     (
         "a relation missing",

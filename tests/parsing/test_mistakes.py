@@ -10,9 +10,9 @@ from nmn.parsing.mistakes import contradictions, unexpected
 from nmn.program.text import parse_program
 from tests.strategies import SHAPES, attempt
 
-EXAMPLE = 'questions about shapes are English, such as "is there a red shape left of a circle"'
+EXAMPLE = 'questions about shapes are English, such as "is there a red shape left of a triangle"'
 NOUNS = "such as 'circle', 'square' or 'triangle'"
-TWO_THINGS = "'and' joins descriptions of one thing (ask for two things in two questions)"
+TWO_THINGS = "'and' joins descriptions of one thing (ask for two in two questions)"
 
 # label, question, line, column, problem, nearest words, advice
 MISTAKES = [
@@ -87,7 +87,7 @@ MISTAKES = [
         15,
         "the question ends too early",
         (),
-        f"wanted a noun or an adjective or 'or', {NOUNS}",
+        f"wanted a noun or an adjective or 'or', {NOUNS}; the noun is missing",
     ),
     (
         "missing noun before a relation",
@@ -96,7 +96,7 @@ MISTAKES = [
         16,
         "'above' does not fit",
         (),
-        f"wanted a noun or an adjective or 'or' or ',', {NOUNS}",
+        f"wanted a noun or an adjective or 'or', {NOUNS}",
     ),
     (
         "nothing is said of the thing",
@@ -123,16 +123,17 @@ MISTAKES = [
         19,
         "'and' does not fit",
         (),
-        f"wanted 'or' or the end; {TWO_THINGS}",
+        f"wanted a relation or the end or 'or' or 'that is'; {TWO_THINGS}",
     ),
     (
         "'and' before a thing in a description",
         "is a red shape above a circle and a square",
         1,
-        35,
-        "'a' does not fit",
+        31,
+        "'and' does not fit",
         (),
-        "wanted an adjective or a relation or 'that is'",
+        "wanted a noun or an adjective or a relation or an article or the end or 'or' or something "
+        f"else, {NOUNS}; {TWO_THINGS}",
     ),
     (
         "two nouns",
@@ -141,7 +142,34 @@ MISTAKES = [
         19,
         "'circle' does not fit",
         (),
-        "wanted 'or' or the end",
+        "wanted the end or 'or'",
+    ),
+    (
+        "unfinished after 'or'",
+        "is there a circle above a square or",
+        1,
+        36,
+        "the question ends too early",
+        (),
+        f"wanted a noun or an adjective or an article, {NOUNS}",
+    ),
+    (
+        "unfinished after an adjective and 'or'",
+        "is a circle red or ?",
+        1,
+        20,
+        "'?' does not fit",
+        (),
+        "wanted an adjective",
+    ),
+    (
+        "one 'or' too many",
+        "is there a circle or or a square",
+        1,
+        19,
+        "'or' does not fit",
+        (),
+        "wanted the end",
     ),
     (
         "a statement",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nmn.domain import Domain
 from nmn.errors import RealisationError
 from nmn.parsing.grammar_parser import GrammarParser, shared_parser
-from nmn.parsing.realise import Phrasing, realise
+from nmn.parsing.realise import realise
 from nmn.program.canonical import exact_match
 from nmn.program.program import Node, Program, call
 from nmn.program.text import parse_program
@@ -82,7 +82,7 @@ UNSAYABLE = [
 @pytest.mark.parametrize(("text", "reason"), UNSAYABLE)
 @pytest.mark.parametrize("phrasing", ["is", "is there"])
 def test_what_cannot_be_said_is_refused_by_name(
-    text: str, reason: str, phrasing: Phrasing, shapes: Domain
+    text: str, reason: str, phrasing: str, shapes: Domain
 ) -> None:
     with pytest.raises(RealisationError) as caught:
         realise(parse_program(text), shapes, phrasing)
@@ -134,7 +134,7 @@ def test_words_of_another_domain_are_refused_by_name(shapes: Domain) -> None:
 
 @given(questions_as_programs(), st.sampled_from(["is", "is there"]))
 @settings(deadline=None, max_examples=200)
-def test_what_is_said_is_read_as_the_same_program(program: Program, phrasing: Phrasing) -> None:
+def test_what_is_said_is_read_as_the_same_program(program: Program, phrasing: str) -> None:
     sentence = attempt(lambda: realise(program, SHAPES, phrasing), RealisationError)
     if isinstance(sentence, RealisationError):
         assert "\n" not in str(sentence)
@@ -179,9 +179,7 @@ def random_question(chance: random.Random, depth: int) -> Program:
 
 
 @pytest.mark.parametrize("phrasing", ["is", "is there"])
-def test_nine_of_ten_nested_questions_can_be_said(
-    phrasing: Phrasing, parser: GrammarParser
-) -> None:
+def test_nine_of_ten_nested_questions_can_be_said(phrasing: str, parser: GrammarParser) -> None:
     chance = random.Random(7)
     said = 0
     for number in range(200):
