@@ -4,8 +4,8 @@
 
 FOLDER holds `clevr/`; the default is `NMN_REAL_DATA`. Without either, 2,000 programs of depth up to
 8 are drawn and said. Nothing is cached from one parse to the next. The ways are timed in turn and
-the medians are given; `ratio` is to LALR with its lexing, which gives the preferred reading. Earley,
-which gives all of them, is timed on a sample with the others.
+the medians are given; `slowest` is the slowest repeat. `ratio` is to LALR with its lexing, which
+gives the preferred reading. Earley, which gives all of them, is timed on a sample with the others.
 """
 
 import argparse

@@ -86,7 +86,7 @@ class GrammarParser:
                 raise at(question, 0, problem, "ask for less at once") from error
             if program not in parses:
                 check_pronouns(question, program, spans, self.lexicon)
-                warnings = warnings_of(question, program, self.lexicon)
+                warnings = warnings_of(question, program, spans, self.lexicon)
                 score = 0.0 - len(parses)
                 parses[program] = Parse(question, program, spans, score, warnings)
         return list(parses.values())

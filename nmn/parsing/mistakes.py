@@ -1,6 +1,6 @@
 """The mistakes people make in questions, and what to tell them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from lark import Token
@@ -103,33 +103,44 @@ def check_pronouns(
             raise at(question, start, "'it' refers to nothing", advice)
 
 
-def warnings_of(question: str, program: Program, lexicon: Lexicon) -> tuple[str, ...]:
-    """What is odd about a question that can be read."""
-    found = contradictions(program, lexicon.domain)
+def warnings_of(
+    question: str, program: Program, spans: tuple[tuple[Span, ...], ...], lexicon: Lexicon
+) -> tuple[str, ...]:
+    """What is odd about a question that can be read, with the place and advice."""
+    found = []
+    for pair in contradictions(program, lexicon.domain):
+        places = [spans[node][0][0] if spans[node] else 0 for node in pair]
+        ordered = sorted(zip(places, pair, strict=True))
+        said = (
+            f"{program.nodes[node].argument} (column {place_of(question, place)[1]})"
+            for place, node in ordered
+        )
+        found.append(f"nothing is both {' and '.join(said)}: leave one out")
     if not any(node.operation in ("same", "relate") for node in program.nodes):
         words = set(question.lower().replace("?", " ").split())
         others = [w for (w, *_), (kind, _) in lexicon.phrases.items() if kind == "OTHER"]
-        if said := sorted(words.intersection(others)):
-            note = f"'{said[0]}' changes nothing here: all things are meant"
-            return (*found, note)
-    return found
+        if said_others := sorted(words.intersection(others)):
+            column = question.lower().index(said_others[0]) + 1
+            found.append(
+                f"'{said_others[0]}' (column {column}) changes nothing: all things are meant; "
+                "say 'the same ... as' or a relation to leave one out"
+            )
+    return tuple(dict.fromkeys(found))
 
 
-def contradictions(program: Program, domain: Domain) -> tuple[str, ...]:
-    """A warning for each chain of filters that nothing can pass: `a red blue circle`."""
-    warnings = []
-    chains: list[dict[str, str]] = []
-    for node in program.nodes:
-        chain: dict[str, str] = {}
+def contradictions(program: Program, domain: Domain) -> Iterator[tuple[int, int]]:
+    """Pairs of filters of one chain that exclude each other, as indices: `a red blue circle`."""
+    chains: list[dict[str, int]] = []
+    for index, node in enumerate(program.nodes):
+        chain: dict[str, int] = {}
         if node.operation in ("find", "filter") and node.argument is not None:
             below = chains[node.inputs[0]] if node.inputs else {}
             attribute = domain.attribute_of(node.argument)
-            other = below.get(attribute, node.argument)
-            if other != node.argument:
-                warnings.append(f"nothing is both {node.argument} and {other}")
-            chain = {**below, attribute: node.argument}
+            other = below.get(attribute, index)
+            if program.nodes[other].argument != node.argument:
+                yield index, other
+            chain = {**below, attribute: index}
         chains.append(chain)
-    return tuple(dict.fromkeys(warnings))
 
 
 def _wanted(expected: Collection[str], came: str, lexicon: Lexicon) -> str:

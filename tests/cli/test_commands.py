@@ -36,7 +36,7 @@ def test_ask_writes_traces(run: Run, picture: Path, tmp_path: Path, suffix: str)
 def test_ask_warns_of_contradictions(run: Run, picture: Path) -> None:
     result = run("ask", "is there a red blue circle", "--image", picture)
     assert result.out.startswith("no (")
-    assert "note: nothing is both red and blue" in result.out
+    assert "note: nothing is both red (column 12) and blue (column 16)" in result.out
 
 
 def test_parse_gives_text_and_nodes(run: Run) -> None:
