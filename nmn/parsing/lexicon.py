@@ -124,7 +124,9 @@ class Lexicon:
         begun = [" ".join(phrase) for phrase in self.phrases if phrase[0] == word.lower()]
         if begun:
             problem = f"'{word}' does not stand alone"
-            return QuestionError(question, line, column, problem, nearest(word, begun))
+            said = " ".join(other[0] for other in words[index : index + 3])
+            near = nearest(shortened(said, _LONGEST_SHOWN), begun)
+            return QuestionError(question, line, column, problem, near)
         known = nearest(word, [other for other in self.words if other != word.lower()])
         strange = sum(other[0].lower() not in self.words for other in words)
         advice = self.advice if strange * 2 > len(words) else ""

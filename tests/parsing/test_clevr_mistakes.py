@@ -63,11 +63,11 @@ MISTAKES = [
     ),
     (
         "half a relation",
-        "how many things are left",
+        "how many things are in front",
         1,
         21,
-        "'left' does not stand alone",
-        ("left of",),
+        "'in' does not stand alone",
+        ("in front of", "in total", "in scene"),
         "",
     ),
     (
