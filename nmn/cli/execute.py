@@ -47,16 +47,14 @@ def execute(
     """
     from nmn.data.clevr import image_indices, read_questions, read_scenes
     from nmn.domain import load_domain
-    from nmn.execution.question_files import (
-        ExecutionReport,
-        executable_scenes,
-        execute_all,
-        with_scenes,
-    )
+    from nmn.execution.question_files import executable_scenes, execute_all, with_scenes
+    from nmn.execution.reports import ExecutionReport
     from nmn.parsing.grammar_parser import shared_parser
     from nmn.resources import replacing
 
     known = load_domain(domain)
+    if predictions is not None and predictions.resolve() in (scenes.resolve(), questions.resolve()):
+        raise typer.BadParameter(f"--predictions {predictions} is read: wanted another file")
     skipped, report = SkippedRecords(), ExecutionReport()
     on_error = skipped if skip_bad else None
     with progress_bar(hidden=as_json) as stage:

@@ -1,5 +1,6 @@
 """`nmn parse`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,10 @@ from nmn.cli.output import (
     progress_bar,
 )
 from nmn.domain import Domain, load_domain
-from nmn.errors import DataError
+from nmn.errors import DataError, QuestionError
 from nmn.parsing import GrammarParser
-from nmn.parsing.grammar_parser import shared_parser
+from nmn.parsing.grammar_parser import MAX_AMBIGUOUS_WORDS, shared_parser
+from nmn.parsing.lexicon import parsed_domains
 from nmn.program.clevr import to_clevr
 
 
@@ -31,7 +33,13 @@ def parse(
     questions: Annotated[
         Path | None, typer.Option(help="Parse all questions of this CLEVR question file.")
     ] = None,
-    domain: Annotated[str, typer.Option(help="What is asked about: shapes, clevr.")] = "shapes",
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            help="What is asked about: shapes, clevr.",
+            show_default="shapes; with --questions clevr",
+        ),
+    ] = None,
     all_readings: Annotated[
         bool, typer.Option("--all", help="Every reading, the preferred one first.")
     ] = False,
@@ -46,6 +54,8 @@ def parse(
     Of a file it reports how many questions are understood, and where programs are stored, how
     many are exactly matched, by question family.
     """
+    if domain is None:
+        domain = "shapes" if questions is None else "clevr"
     known = load_domain(domain)
     if (question is None) == (questions is None):
         got = "neither" if question is None else "both"
@@ -61,7 +71,11 @@ def parse(
 
 
 def _parse_one(question: str, domain: Domain, all_readings: bool, as_json: bool) -> None:
-    parses = GrammarParser(domain, all_readings=all_readings).parse(question)
+    parser = GrammarParser(domain, all_readings=all_readings)
+    try:
+        parses = parser.parse(question)
+    except QuestionError as error:
+        raise _with_other_domain(error, domain) from error
     if as_json:
         readings = [
             {
@@ -73,17 +87,36 @@ def _parse_one(question: str, domain: Domain, all_readings: bool, as_json: bool)
         ]
         print_json({**readings[0], "readings": readings} if all_readings else readings[0])
         return
+    if all_readings and len(question.split()) > MAX_AMBIGUOUS_WORDS:
+        console.print(f"more than {MAX_AMBIGUOUS_WORDS} words: the preferred reading only")
     for parse in parses:
         console.print(str(parse.program), markup=False)
         for warning in parse.warnings:
             console.print(f"note: {warning}", markup=False)
 
 
+def _with_other_domain(error: QuestionError, domain: Domain) -> QuestionError:
+    """The error, with the domains in which the question would be understood."""
+    others = []
+    for name in parsed_domains():
+        try:
+            if name != domain.name:
+                shared_parser(load_domain(name)).parse(error.question)
+                others.append(f"--domain {name}")
+        except QuestionError:
+            continue
+    if not others:
+        return error
+    advice = f"{error.advice}; " if error.advice else ""
+    return replace(error, advice=f"{advice}it is understood with {' and '.join(others)}")
+
+
 def _parse_file(
     path: Path, domain: Domain, out: Path | None, skip_bad: bool, as_json: bool
 ) -> None:
     from nmn.data.clevr import read_info, read_questions, with_program, write_questions
-    from nmn.execution.question_files import ParseReport, parse_all
+    from nmn.execution.question_files import parse_all
+    from nmn.execution.reports import ParseReport
 
     info = None
     if out is not None:

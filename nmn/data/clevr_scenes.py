@@ -220,6 +220,9 @@ def _stored_row(
         if type(other) is not int or not 0 <= other < count:
             wanted = f"objects of 0 to {count - 1} that are '{relation}' of it"
             raise fields.error(wanted, other, part)
+    if number in row or len(set(row)) < len(row):
+        got = "itself" if number in row else "one of them twice"
+        raise fields.problem(f"wanted others that are '{relation}' of it, got {got}", part)
     return _row(tuple(row))
 
 

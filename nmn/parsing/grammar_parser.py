@@ -21,7 +21,8 @@ from nmn.parsing.mistakes import at, check_pronouns, unexpected, warnings_of
 from nmn.program.program import Term, flatten
 from nmn.resources import grammar_file
 
-_MAX_AMBIGUOUS_WORDS = 40
+MAX_AMBIGUOUS_WORDS = 60
+"""Of longer questions only the preferred reading is given."""
 _MAX_READINGS = 200
 _MAX_STEPS = 10_000
 
@@ -31,7 +32,7 @@ class GrammarParser:
 
     Attributes:
         all_readings: give every reading the grammar allows, the preferred one first, in place
-            of the preferred one only. Slower, and for questions of up to 40 words.
+            of the preferred one only. Slower, and for questions of up to 60 words.
     """
 
     def __init__(self, domain: Domain, *, all_readings: bool = False) -> None:
@@ -47,14 +48,14 @@ class GrammarParser:
         Time is linear in the words, whatever they are: LALR looks at each once, there are at most
         `MAX_WORDS` of them and `_MAX_STEPS` steps in a program. That is about 10 microseconds a
         word, and 0.1 seconds for the longest question; tests hold it to 2 milliseconds a word on
-        busy machines. All readings of a question take up to a second, as only those of up to 40
+        busy machines. All readings of a question take up to a second, as only those of up to 60
         words are looked at, and of each part the first `_MAX_READINGS`.
 
         Raises:
             QuestionError: an unknown word, or words that do not make a question.
         """
         terms = [self._preferred(question)]
-        if self.all_readings and len(self.lexicon.tokens(question)) <= _MAX_AMBIGUOUS_WORDS:
+        if self.all_readings and len(question.split()) <= MAX_AMBIGUOUS_WORDS:
             terms.extend(self._all(question))
         return self._ranked(question, terms)
 

@@ -20,8 +20,9 @@ _LONGEST_SHOWN = 40
 """Characters of a word in messages; what is longer resembles no word, and takes long to compare."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019_-][^\W_]+)*|[^\w\s]|_")
-IGNORED, DROPPED = "IGNORED", "DROPPED"
-"""Sections of words that make no token; the dropped ones are not seen inside phrases either."""
+IGNORED, DROPPED, SPLIT = "IGNORED", "DROPPED", "SPLIT"
+"""Sections of words that make no token; the dropped ones are not seen inside phrases either, and
+the split ones are read as several words."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,23 @@ class Lexicon:
 
     Attributes:
         phrases: from the words of a phrase to its terminal and meaning.
+        written: the same phrases with the words that are not seen.
+        splits: words that are read as several.
         surface: from terminal and meaning to the phrases that say it, each as singular and
             plural, the preferred one first.
     """
 
     domain: Domain
     phrases: Mapping[tuple[str, ...], tuple[str, str]]
+    written: Mapping[tuple[str, ...], str]
+    splits: Mapping[str, tuple[str, ...]]
     surface: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         """All single words that occur in phrases, sorted."""
-        return tuple(sorted({w for phrase in self.phrases for w in phrase if w[0].isalpha()}))
+        words = {w for phrase in self.phrases for w in phrase if w[0].isalpha()}
+        return tuple(sorted(words.union(self.splits)))
 
     @cached_property
     def terminals(self) -> frozenset[str]:
@@ -97,6 +103,10 @@ class Lexicon:
 
     def _matched(self, question: str, words: list[tuple[str, int, int]]) -> list[Token]:
         lowered = [word[0].lower().replace("\u2019", "'") for word in words]
+        if not self.splits.keys().isdisjoint(lowered):
+            parts = [self.splits.get(word, (word,)) for word in lowered]
+            words = [word for word, split in zip(words, parts, strict=True) for _ in split]
+            lowered = [word for split in parts for word in split]
         if self._dropped:
             kept = [place for place, word in enumerate(lowered) if word not in self._dropped]
             lowered, words = [lowered[place] for place in kept], [words[place] for place in kept]
@@ -121,7 +131,7 @@ class Lexicon:
         word = shortened(words[index][0], _LONGEST_SHOWN)
         start = words[index][1]
         line, column = place_of(question, start)
-        begun = [" ".join(phrase) for phrase in self.phrases if phrase[0] == word.lower()]
+        begun = [self.written[phrase] for phrase in self.phrases if phrase[0] == word.lower()]
         if begun:
             problem = f"'{word}' does not stand alone"
             said = " ".join(other[0] for other in words[index : index + 3])
@@ -133,6 +143,11 @@ class Lexicon:
         return QuestionError(question, line, column, f"unknown word '{word}'", known, advice)
 
 
+def parsed_domains() -> tuple[str, ...]:
+    """The domains that have a lexicon and a grammar."""
+    return tuple(sorted(path.stem for path in grammar_file("lexicon").glob("*.toml")))
+
+
 def load_lexicon(domain: Domain) -> Lexicon:
     """The lexicon of a shipped domain.
 
@@ -140,16 +155,18 @@ def load_lexicon(domain: Domain) -> Lexicon:
         UnknownNameError: the domain has no grammar.
         ConfigError: a phrase in two places, or a meaning that the domain does not have.
     """
-    folder = grammar_file("lexicon")
-    if not (folder / f"{domain.name}.toml").is_file():
-        parsed = tuple(sorted(path.stem for path in folder.glob("*.toml")))
-        raise UnknownNameError("domain with a grammar", domain.name, parsed)
+    if domain.name not in parsed_domains():
+        raise UnknownNameError("domain with a grammar", domain.name, parsed_domains())
     path = grammar_file(f"lexicon/{domain.name}.toml")
     sections = read_toml(path)
     known = {"ADJECTIVE": domain.concepts, "NOUN": domain.concepts, "RELATION": domain.relations}
     known["ATTRIBUTE"] = domain.attribute_names
+    splits = {
+        word: tuple(*map(str.split, parts)) for word, parts in sections.pop(SPLIT, {}).items()
+    }
     dropped = {text for texts in sections.get(DROPPED, {}).values() for text in texts}
     phrases: dict[tuple[str, ...], tuple[str, str]] = {}
+    written: dict[tuple[str, ...], str] = {}
     surface: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
     for terminal, entries in sections.items():
         for meaning, texts in entries.items():
@@ -165,7 +182,8 @@ def load_lexicon(domain: Domain) -> Lexicon:
                 if words in phrases:
                     raise ConfigError(str(path), f"'{text}' stands in two places")
                 phrases[words] = (terminal, meaning)
-    return Lexicon(domain, phrases, surface)
+                written[words] = text
+    return Lexicon(domain, phrases, written, splits, surface)
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:

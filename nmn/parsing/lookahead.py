@@ -9,11 +9,15 @@ So this is settled between lexer and parser, in one pass over the tokens.
 | `AND`, `OR` | `AND_DESCRIBED`, `OR_DESCRIBED` | a description follows and not a noun |
 | `OR` | `OR_ADJECTIVE` | between two adjectives |
 | `OR` | `OR_ADJECTIVE`, `OR` | at the very end; by whether after an adjective |
-| `COMMA` | `OR` | in a list that ends in "or" |
+| `COMMA` | `OR` | in a list of nouns or adjectives that ends in "or" |
+| `COMMA` | `AND_DESCRIBED`, `OR_DESCRIBED` | in a list of descriptions, by its last conjunction |
+| `COMMA` | nothing | before "and" and "or", and between adjectives |
 | `COMMA` | nothing | between two adjectives elsewhere: "a big, red cube" |
 | `COMMA` | `SEPARATOR`, or nothing | anywhere else; by whether the domain has separators |
 | `BOTH`, `EITHER` | nothing | without an "and" or "or" to close it |
 | `IS_ANY`, `DO_ANY` | `IS`, `DO` | not at the beginning: "there is some cube" is one cube |
+| `MADE_OF_SAME`, `OF_SAME` | `WITH_SAME` | after "is", where something else is asked |
+| `IN_PICTURE` | `VISIBLE`, or nothing | after "is", or anywhere else |
 
 A domain takes part with the terminals that its lexicon has: without `BOTH`, nothing is paired.
 """
@@ -29,6 +33,9 @@ _CLOSING = {"AND": "AND_BOTH", "OR": "OR_EITHER"}
 _ANY = {"IS_ANY": "IS", "DO_ANY": "DO"}
 _BETWEEN_SENTENCES = frozenset({"SEPARATOR", "COMMA", "END"})
 _ENDS = frozenset({"END", "SEPARATOR"})
+_SAME = frozenset({"SAME", "MADE_OF_SAME", "OF_SAME"})
+_DESCRIBING = frozenset({"RELATION", "ATTRIBUTE", "WITH_SAME", *_SAME})
+_TO_SETTLE = frozenset({"IN_PICTURE", *_ANY, *(_SAME - {"SAME"})})
 
 
 def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
@@ -38,8 +45,12 @@ def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
         terminals: those that the lexicon of the domain has.
     """
     kinds = [token.type for token in tokens]
-    if "IS_ANY" in kinds or "DO_ANY" in kinds:
-        _settle_any(tokens, kinds)
+    if not _TO_SETTLE.isdisjoint(kinds):
+        _settle_any(kinds)
+        _settle_same(kinds)
+        _settle_picture(kinds)
+        tokens = _without(tokens, kinds, {""})
+        kinds = [kind for kind in kinds if kind]
     if not ("OR" in kinds or "AND" in kinds or "COMMA" in kinds or "BOTH" in kinds):
         return tokens if "EITHER" not in kinds else _without(tokens, kinds, {"EITHER"})
     _settle_commas(kinds, "SEPARATOR" if "SEPARATOR" in terminals else "")
@@ -59,29 +70,58 @@ def _without(tokens: list[Token], kinds: list[str], dropped: Collection[str]) ->
     return [token for token in tokens if token.type not in dropped]
 
 
-def _settle_any(tokens: list[Token], kinds: list[str]) -> None:
+def _settle_any(kinds: list[str]) -> None:
     """Only at the beginning of a question "is any" and "does any" ask for a set."""
     for place in range(1, len(kinds)):
         if kinds[place] in _ANY and kinds[place - 1] not in _BETWEEN_SENTENCES:
-            kinds[place] = tokens[place].type = _ANY[kinds[place]]
+            kinds[place] = _ANY[kinds[place]]
+
+
+def _settle_same(kinds: list[str]) -> None:
+    """After "is", of several "... of the same ..." right after a noun, one is asked.
+
+    That is the last "the same", which describes only after "that is", or else the first; the
+    others describe the noun before them.
+    """
+    starts = [place + 1 for place, kind in enumerate(kinds[:-1]) if kind == "SEPARATOR"]
+    begin = starts[-1] if starts else 0
+    if kinds[begin] not in ("IS", "IS_ANY"):
+        return
+    bare = [
+        place
+        for place in range(begin + 1, len(kinds))
+        if kinds[place] in _SAME and kinds[place - 1] in _NOUNS
+    ]
+    asked = [place for place in bare if kinds[place] == "SAME"][-1:] or bare[:1]
+    for place in bare:
+        if place not in asked and kinds[place] != "SAME":
+            kinds[place] = "WITH_SAME"
+
+
+def _settle_picture(kinds: list[str]) -> None:
+    """Only after "is" the words "in the picture" say something."""
+    for place, kind in enumerate(kinds):
+        if kind == "IN_PICTURE":
+            kinds[place] = "VISIBLE" if kinds[max(place - 1, 0)] == "IS" else ""
 
 
 def _settle_commas(kinds: list[str], elsewhere: str) -> None:
-    """A comma is an "or" where, after nouns and adjectives only, an "or" follows; in one pass."""
-    following = ""
+    """What each comma is, in one pass from the end."""
+    following = conjunction = ""
     ends_in_or = False
     for place in range(len(kinds) - 1, -1, -1):
         kind = kinds[place]
         if kind == "COMMA":
-            between = kinds[max(place - 1, 0)] == following == "ADJECTIVE"
-            if following == "OR":
-                kinds[place] = ""
+            if following in _OPENING or kinds[max(place - 1, 0)] == following == "ADJECTIVE":
+                kinds[place] = "OR" if ends_in_or and following not in _OPENING else ""
             elif ends_in_or:
                 kinds[place] = "OR"
+            elif following in _DESCRIBING and conjunction:
+                kinds[place] = f"{conjunction}_DESCRIBED"
             else:
-                kinds[place] = "" if between else elsewhere
-        elif kind == "OR":
-            ends_in_or = True
+                kinds[place] = elsewhere
+        elif kind in _OPENING:
+            conjunction, ends_in_or = kind, kind == "OR"
         elif kind not in _NOUNS and kind not in _BEFORE_NOUNS:
             ends_in_or = False
         following = kinds[place] or following

@@ -6,14 +6,16 @@ terms or things. `MEANINGS` has a class for each domain.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from lark import Token, Transformer
 
 from nmn.program.program import Span, Term
 
-IT = "it"
-"""The operation of a term that stands for what was introduced before; never in a program."""
+IT, THEY = "it", "they"
+"""Operations of terms that stand for what was introduced before, as one object and as a set; never
+in a program."""
 
 
 class ClashError(Exception):
@@ -128,8 +130,8 @@ class _Things:
 
     def one(self) -> Term:
         """The one object that is meant."""
-        if self.base is not None and self.base.operation == IT and not self.filters:
-            return self.base
+        if self.base is not None and self.base.operation == THEY and not self.filters:
+            return replace(self.base, operation=IT)
         return Term("unique", None, (self.term(),))
 
     def and_so(self, description: "Term | _Things") -> "_Things":
@@ -140,13 +142,18 @@ class _Things:
         base = term if self.base is None else Term("and", None, (self.base, term))
         return replace(self, base=base)
 
+    def or_so(self, description: "Term | _Things", words: tuple[Span, ...]) -> "_Things":
+        """The same things with another description in place of theirs."""
+        base = self.base or Term("scene")
+        return replace(self, base=Term("or", None, (base, as_term(description)), words))
+
 
 class _ClevrMeaning(_Meaning):
     """The rules of `clevr.lark`."""
 
     def about_it(self, children: list[Any]) -> Term:
         things = _values(children)
-        return replaced(as_term(things[1]), _as_things(things[0]).one())
+        return replaced(as_term(things[1]), _as_things(things[0]).term())
 
     def exists_so(self, children: list[Any]) -> Term:
         return Term("exists", None, (_described(children),), _spans(children))
@@ -162,7 +169,9 @@ class _ClevrMeaning(_Meaning):
         return Term("query", _attribute(children), (things.one(),), _spans(children))
 
     def query_its(self, children: list[Any]) -> Term:
-        return Term("query", _attribute(children), (Term(IT),), _spans(children))
+        pronoun = next(t for t in children if t.type == "ITS")
+        one = Term(IT, None, (), spans_of(pronoun))
+        return Term("query", _attribute(children), (one,), _spans(children))
 
     def equal(self, children: list[Any]) -> Term:
         attribute, spans = _attribute(children), _spans(children)
@@ -190,9 +199,11 @@ class _ClevrMeaning(_Meaning):
         return _Things(base=_joined("or", children))
 
     def modified(self, children: list[Any]) -> "_Things":
-        things = children[0]
-        assert isinstance(things, _Things)
-        return things.and_so(children[-1])
+        return _as_things(children[0]).and_so(children[-1])
+
+    def modified_or(self, children: list[Any]) -> "_Things":
+        things, word, description = children
+        return _as_things(things).or_so(description, spans_of(word))
 
     def relate_one(self, children: list[Any]) -> Term:
         relation, things = children
@@ -210,13 +221,19 @@ class _ClevrMeaning(_Meaning):
         return self.either([sides[0], word, sides[1]])
 
     def same(self, children: list[Any]) -> Term:
-        return Term("same", _attribute(children), (children[-1].one(),), _spans(children))
+        *words, things = children
+        shared = next((child for child in words if isinstance(child, tuple)), None)
+        attributes = shared or tuple(t for t in words if t.type == "ATTRIBUTE")
+        others = [t for t in words if isinstance(t, Token) and t.type != "ATTRIBUTE"]
+        terms = [
+            Term("same", str(attribute), (things.one(),), spans_of(*others, attribute))
+            for attribute in attributes
+        ]
+        return reduce(lambda first, second: Term("and", None, (first, second)), terms)
 
-    def same_both(self, children: list[Any]) -> Term:
-        first, second = (t for t in children if isinstance(t, Token) and t.type == "ATTRIBUTE")
-        things, word = children[-1], children[2]
-        sides = [Term("same", str(t), (things.one(),), spans_of(t)) for t in (first, second)]
-        return self.both([sides[0], word, sides[1]])
+    def shared(self, children: list[Any]) -> tuple[Token, ...]:
+        first, last = children[0], children[-1]
+        return (*(first if isinstance(first, tuple) else (first,)), last)
 
     def paired(self, children: list[Any]) -> Any:
         opening, first, word, second = children
@@ -227,7 +244,7 @@ class _ClevrMeaning(_Meaning):
         return as_term(children[-1])
 
     def it(self, children: list[Token]) -> "_Things":
-        return _Things(base=Term(IT, None, (), spans_of(children[0])))
+        return _Things(base=Term(THEY, None, (), spans_of(children[0])))
 
     def named(self, children: list[Token]) -> "_Things":
         return _Things((children[0],))
@@ -264,9 +281,10 @@ def as_term(value: Any) -> Term:
     return value
 
 
-def replaced(term: Term, it: Term) -> Term:
-    """`term` with `it` in the places of "it"; shared parts stay shared, nothing recurses."""
+def replaced(term: Term, they: Term) -> Term:
+    """`term` with `they`, or the only one of them, in the places of "it"; nothing recurses."""
     done: dict[Term, Term] = {}
+    it = Term("unique", None, (they,))
     stack = [term]
     while stack:
         current = stack[-1]
@@ -275,8 +293,10 @@ def replaced(term: Term, it: Term) -> Term:
             stack.extend(waiting)
             continue
         stack.pop()
-        inputs = tuple(done[child] for child in current.inputs)
-        done[current] = it if current.operation == IT else replace(current, inputs=inputs)
+        if current.operation in (IT, THEY):
+            done[current] = it if current.operation == IT else they
+        else:
+            done[current] = replace(current, inputs=tuple(done[c] for c in current.inputs))
     return done[term]
 
 
@@ -302,8 +322,13 @@ def _described(children: list[Any]) -> Term:
 
 
 def _attribute(children: list[Any]) -> str:
+    """The property that is asked for; "what size is it made of" asks for none."""
     tokens = [t for t in children if isinstance(t, Token) and t.type in _ATTRIBUTES]
-    return str(min(tokens, key=lambda token: token.type))
+    asked = next((token for token in tokens if token.type != "MADE_OF"), tokens[0])
+    made_of = next((token for token in tokens if token.type == "MADE_OF"), asked)
+    if made_of != asked:
+        raise ClashError(asked, f"nothing is made of a {asked}")
+    return str(asked)
 
 
 def _one_of(side: Any, attribute: str) -> Term:

@@ -8,7 +8,7 @@ from lark import Token
 from nmn.domain import Domain
 from nmn.errors import QuestionError, listing
 from nmn.parsing.lexicon import Lexicon, place_of
-from nmn.parsing.meaning import IT
+from nmn.parsing.meaning import IT, THEY
 from nmn.program.program import Program, Span
 
 _KINDS = {
@@ -58,6 +58,7 @@ HINTS = (
         "'how many' counts things and a property is not one: ask for 'how many {plural}', "
         "or 'what {attribute} is the {noun}'",
     ),
+    Hint((), ("OR",), "say 'either ... or' to join what is said of one thing"),
     Hint(("WHAT", "WHICH"), _NAMES, "say what is asked for: {attributes}"),
     Hint(("SAME",), (*_NAMES, "AS", "RELATION", "$END"), "the same what? {attributes}"),
     Hint((), ("SAME_AS",), "the same what? {attributes}"),
@@ -97,7 +98,7 @@ def check_pronouns(
 ) -> None:
     """Raises QuestionError where "it" refers to nothing."""
     for node, words in zip(program.nodes, spans, strict=True):
-        if node.operation == IT:
+        if node.operation in (IT, THEY):
             start = words[0][0] if words else 0
             advice = f"say first what it is, as in '{_introduction(lexicon)}'"
             raise at(question, start, "'it' refers to nothing", advice)
@@ -117,14 +118,15 @@ def warnings_of(
         )
         found.append(f"nothing is both {' and '.join(said)}: leave one out")
     if not any(node.operation in ("same", "relate") for node in program.nodes):
-        words = set(question.lower().replace("?", " ").split())
-        others = [w for (w, *_), (kind, _) in lexicon.phrases.items() if kind == "OTHER"]
-        if said_others := sorted(words.intersection(others)):
-            column = question.lower().index(said_others[0]) + 1
-            found.append(
-                f"'{said_others[0]}' (column {column}) changes nothing: all things are meant; "
-                "say 'the same ... as' or a relation to leave one out"
-            )
+        for token in lexicon.tokens(question):
+            if token.type == "OTHER":
+                start = token.start_pos or 0
+                word = question[start : token.end_pos]
+                column = place_of(question, start)[1]
+                found.append(
+                    f"'{word}' (column {column}) changes nothing: all things are meant; "
+                    "say 'the same ... as' or a relation to leave one out"
+                )
     return tuple(dict.fromkeys(found))
 
 

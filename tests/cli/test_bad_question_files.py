@@ -450,7 +450,17 @@ OPTIONS: list[tuple[str, tuple[str, ...], str]] = [
     ("a path", ("parse", *FILE, "--domain", "../clevr"), "unknown domain '../clevr'; nearest: "),
     ("no such domain", ("execute", *BOTH, "--domain", "clever"), "'clever'; nearest: 'clevr'"),
     ("another domain", ("execute", *BOTH, "--domain", "shapes"), "scene 0 (image 0), object 0: "),
-    ("a domain forgotten", ("parse", *FILE), "(domain shapes)"),
+    ("another language", ("parse", *FILE, "--domain", "shapes"), "(domain shapes)"),
+    (
+        "a domain forgotten",
+        ("parse", "how many cubes"),
+        "it is understood with --domain clevr",
+    ),
+    (
+        "its own input",
+        ("execute", *BOTH, "--predictions", "questions.json"),
+        "--predictions questions.json is read: wanted another file",
+    ),
     ("no scenes", ("execute", *FILE), "Missing option '--scenes'"),
     ("no questions", ("execute", "--scenes", "scenes.json"), "Missing option '--questions'"),
     ("no such relations", ("execute", *BOTH, "--relations", "north"), "'stored', 'directions'"),

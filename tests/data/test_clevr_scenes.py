@@ -150,6 +150,16 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
         lambda r: r["relationships"].update(left=[[], [2]]),
         "object 1: wanted objects of 0 to 1 that are 'left' of it, got 2",
     ),
+    (
+        "an object left of itself",
+        lambda r: r["relationships"].update(left=[[], [1]]),
+        "object 1: wanted others that are 'left' of it, got itself",
+    ),
+    (
+        "an object named twice",
+        lambda r: r["relationships"].update(left=[[1, 1], []]),
+        "object 0: wanted others that are 'left' of it, got one of them twice",
+    ),
     ("a negative one", lambda r: r["relationships"].update(left=[[-1], []]), "of it, got -1"),
     ("a boolean one", lambda r: r["relationships"].update(left=[[True], []]), "of it, got true"),
     ("no objects", lambda r: r.pop("objects"), "wanted a list as 'objects', got null"),

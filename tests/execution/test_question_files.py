@@ -8,16 +8,14 @@ from nmn.domain import Domain, load_domain
 from nmn.errors import DataError
 from nmn.execution.question_files import (
     BATCH_SIZE,
-    UNKNOWN,
     Executed,
-    ExecutionReport,
     Parsed,
-    ParseReport,
     executable_scenes,
     execute_all,
     parse_all,
     with_scenes,
 )
+from nmn.execution.reports import UNKNOWN, ExecutionReport, ParseReport
 from nmn.parsing import GrammarParser
 from nmn.program.text import parse_program
 from nmn.scene.scene import Scene, SceneObject

@@ -71,3 +71,18 @@ def test_the_most_ambiguous_questions_end_within_seconds(question: str, least: i
     readings = EVERY.parse(question)
     assert time.perf_counter() - started < 10  # on an idle machine 0.1
     assert least <= len(readings) <= 201
+
+
+@pytest.mark.parametrize(
+    ("question", "settled"),
+    [
+        ("are there cubes or balls behind the block", False),
+        ("how many things are left of the cube that is behind the ball and red", False),
+        ("is the cube behind the ball made of the same material as the block", True),
+        ("how many small things are cubes or balls", True),
+    ],
+)
+def test_what_the_rules_leave_open_is_listed_and_what_they_settle_is_not(
+    question: str, settled: bool
+) -> None:
+    assert (len(EVERY.parse(question)) == 1) == settled

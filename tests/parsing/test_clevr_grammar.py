@@ -39,6 +39,13 @@ def test_what_a_question_means(question: str, program: str) -> None:
     assert all(0 <= a < b <= len(question) for spans in parse.spans for a, b in spans)
 
 
+OTHER_READINGS = [
+    "<set : united modifier>",
+    "<united : set OR phrase>",
+]
+"""Alternatives that LALR, which reads on, never takes: Earley gives them as further readings."""
+
+
 def test_every_alternative_of_every_rule_is_used() -> None:
     parser = GrammarParser(CLEVR)
     callbacks: dict[Any, Callable[[list[Any]], Any]] = parser._lalr.parser.parser.parser.callbacks
@@ -56,7 +63,7 @@ def test_every_alternative_of_every_rule_is_used() -> None:
     assert len(unused) > 150
     for question, _ in table():
         parser.parse(question)
-    assert sorted(map(str, unused)) == []
+    assert sorted(map(str, unused)) == OTHER_READINGS
 
 
 @pytest.mark.parametrize(("question", "_program"), table())
@@ -113,10 +120,8 @@ FRAMES = {
     "HAVE": ("how many things {} the same size as the cube", f"count(same[size](unique({CUBE})))"),
     "DO": ("what color {} the cube have", f"query[color](unique({CUBE}))"),
     "DO_ANY": ("{} things have the same size as the cube", f"exists(same[size](unique({CUBE})))"),
-    "DO_ANYTHING": ("{} have the same size as the cube", f"exists(same[size](unique({CUBE})))"),
     "IS": ("{} there a cube", f"exists({CUBE})"),
     "IS_ANY": ("{} cubes red", "exists(filter[red](filter[cube](scene)))"),
-    "IS_ANYTHING": ("{} red", "exists(filter[red](scene))"),
     "WHAT": ("{} color is the cube", f"query[color](unique({CUBE}))"),
     "WHICH": ("{} color is the cube", f"query[color](unique({CUBE}))"),
     "WHAT_IS": ("{} the color of the cube", f"query[color](unique({CUBE}))"),
@@ -151,6 +156,7 @@ FRAMES = {
     "IT": ("there is a cube; what color is {}", f"query[color](unique({CUBE}))"),
     "ITS": ("there is a cube; what is {} color", f"query[color](unique({CUBE}))"),
     "VISIBLE": ("how many cubes are {}", f"count({CUBE})"),
+    "IN_PICTURE": ("how many cubes are {}", f"count({CUBE})"),
     "SEPARATOR": ("there is a cube {} what color is it", f"query[color](unique({CUBE}))"),
     "COMMA": ("there is a cube {} what color is it", f"query[color](unique({CUBE}))"),
     "END": ("how many cubes {}", f"count({CUBE})"),

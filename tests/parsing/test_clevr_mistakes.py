@@ -18,7 +18,7 @@ COUNTED = (
     "is the cube'"
 )
 BEGIN = (
-    "wanted a noun or an adjective or 'does' or 'does any' or 'does anything' or 'how big' or "
+    "wanted a noun or an adjective or 'does' or 'does any' or 'how big' or 'how many' or "
     "something else"
 )
 
@@ -63,11 +63,11 @@ MISTAKES = [
     ),
     (
         "half a relation",
-        "how many things are in front",
+        "how many things are in back",
         1,
         21,
         "'in' does not stand alone",
-        ("in front of", "in total", "in scene"),
+        ("in back of", "in total", "in the image"),
         "",
     ),
     (
@@ -303,7 +303,7 @@ MISTAKES = [
         13,
         "'red' does not fit",
         (),
-        "wanted 'how big' or 'made of' or 'what' or 'which'",
+        "wanted 'how big' or 'made of' or 'of' or 'what' or 'which'",
     ),
     ("only a noun", "cube", 1, 5, "the question ends too early", (), "wanted 'has' or 'is'"),
     ("only a mark", "?", 1, 1, "'?' does not fit", (), f"{BEGIN}, {NOUNS}"),

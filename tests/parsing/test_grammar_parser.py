@@ -33,10 +33,10 @@ def test_all_readings_of_a_chain_are_the_catalan_numbers(clauses: int, count: in
     assert scores == sorted(set(scores), reverse=True)
 
 
-def test_a_question_of_more_than_40_words_gets_its_preferred_reading_only(
+def test_a_question_of_more_than_60_words_gets_its_preferred_reading_only(
     parser: GrammarParser,
 ) -> None:
-    question = f"is there dot {'above dot left_of dot and ' * 8}below dot"
+    question = f"is there dot {'above dot left_of dot and ' * 12}below dot"
     assert ALL_READINGS.parse(question) == parser.parse(question)
 
 

@@ -125,7 +125,11 @@ def test_both_and_either_without_an_end_are_dropped(before: str, after: str) -> 
         ("N , N , N OR N", "N OR N OR N OR N", None),
         ("THE N , THE N OR THE N", "THE N OR THE N OR THE N", None),
         ("A , A N", "A A N", None),
-        ("R N , R N OR R N", "R N ; R N OR_DESCRIBED R N", "R N R N OR_DESCRIBED R N"),
+        (
+            "R N , R N OR R N",
+            "R N OR_DESCRIBED R N OR_DESCRIBED R N",
+            "R N OR_DESCRIBED R N OR_DESCRIBED R N",
+        ),
         ("N , R N", "N ; R N", "N R N"),
         ("A , A N R N OR N", "A A N R N OR N", None),
         ("A , N", "A ; N", "A N"),

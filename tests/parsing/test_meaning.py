@@ -5,7 +5,7 @@ from nmn.domain import Domain
 from nmn.errors import QuestionError
 from nmn.parsing.base import Parse
 from nmn.parsing.grammar_parser import shared_parser
-from nmn.parsing.meaning import IT, MEANINGS, ClashError, replaced, spans_of
+from nmn.parsing.meaning import IT, MEANINGS, THEY, ClashError, replaced, spans_of
 from nmn.program.program import Term, flatten
 from tests.strategies import CLEVR, SHAPES
 
@@ -48,7 +48,7 @@ def words(parse: Parse) -> list[tuple[str, list[str]]]:
             "how many objects are the same size as the cube",
             [
                 ("count", ["how many", "are"]),
-                ("same[size]", ["same", "size", "as"]),
+                ("same[size]", ["same", "as", "size"]),
                 ("unique", []),
                 ("filter[cube]", ["cube"]),
                 ("scene", []),
@@ -154,7 +154,7 @@ def test_what_is_spoken_of_twice_keeps_its_words_in_both_places() -> None:
 
 
 def test_it_is_replaced_in_place_and_shared_parts_are_looked_at_once() -> None:
-    it = Term(IT)
+    it = Term(THEY)
     term = it
     for _ in range(60):
         term = Term("and", None, (term, term))
@@ -165,8 +165,16 @@ def test_it_is_replaced_in_place_and_shared_parts_are_looked_at_once() -> None:
     assert done is cube
 
 
+def test_it_is_one_object_where_one_is_meant_and_else_the_set() -> None:
+    cube = Term("find", "cube")
+    one, set_of_them = Term("relate", "left", (Term(IT),)), Term("count", None, (Term(THEY),))
+    assert [term.inputs[0] for term in (replaced(set_of_them, cube),)] == [cube]
+    (unique,) = replaced(one, cube).inputs
+    assert (unique.operation, unique.inputs) == ("unique", (cube,))
+
+
 def test_deep_terms_are_replaced_without_recursion() -> None:
-    term = Term(IT)
+    term = Term(THEY)
     for _ in range(20_000):
         term = Term("filter", "red", (term,))
     program, _ = flatten(Term("exists", None, (replaced(term, Term("scene")),)), 30_000)
