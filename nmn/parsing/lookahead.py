@@ -1,7 +1,7 @@
-"""Little words that mean different things by what follows: which "and", "or", "," it is.
+"""Little words that mean different things by what is around them: which "and", "or", "," it is.
 
 A parser that sees one token ahead cannot know, at "and", whether a noun or a description comes.
-So this is settled between lexer and parser, in one pass over the tokens.
+So this is settled between lexer and parser, in a few passes over the tokens.
 
 | token | becomes | where |
 |---|---|---|
@@ -11,8 +11,7 @@ So this is settled between lexer and parser, in one pass over the tokens.
 | `OR` | `OR_ADJECTIVE`, `OR` | at the very end; by whether after an adjective |
 | `COMMA` | `OR` | in a list of nouns or adjectives that ends in "or" |
 | `COMMA` | `AND_DESCRIBED`, `OR_DESCRIBED` | in a list of descriptions, by its last conjunction |
-| `COMMA` | nothing | before "and" and "or", and between adjectives |
-| `COMMA` | nothing | between two adjectives elsewhere: "a big, red cube" |
+| `COMMA` | nothing | before "and" and "or", and between adjectives: "a big, red cube" |
 | `COMMA` | `SEPARATOR`, or nothing | anywhere else; by whether the domain has separators |
 | `BOTH`, `EITHER` | nothing | without an "and" or "or" to close it |
 | `IS_ANY`, `DO_ANY` | `IS`, `DO` | not at the beginning: "there is some cube" is one cube |

@@ -183,3 +183,24 @@ def test_only_little_words_change_and_brackets_match(kinds: list[str]) -> None:
             assert kind == {"BOTH": "AND_BOTH", "EITHER": "OR_EITHER"}[stack.pop()]
         assert kind != "COMMA"
     assert not stack
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # after "is" one "the same" right after a noun is asked: the last plain one, or the first
+        ("IS N OF_SAME N", "IS N OF_SAME N"),
+        ("IS N OF_SAME N SAME N", "IS N WITH_SAME N SAME N"),
+        ("IS N MADE_OF_SAME N OF_SAME N", "IS N MADE_OF_SAME N WITH_SAME N"),
+        ("IS N SAME N OF_SAME N", "IS N SAME N WITH_SAME N"),
+        ("IS N THAT IS OF_SAME N MADE_OF_SAME N", "IS N THAT IS OF_SAME N MADE_OF_SAME N"),
+        ("THERE IS N ; IS IT OF_SAME N OF_SAME N ?", "THERE IS N ; IS IT OF_SAME N WITH_SAME N ?"),
+        ("WHAT IS N OF_SAME N OF_SAME N", "WHAT IS N OF_SAME N OF_SAME N"),
+        # "in the picture"
+        ("HOW_MANY N IS IN_PICTURE", "HOW_MANY N IS VISIBLE"),
+        ("HOW_MANY N IS THERE IN_PICTURE", "HOW_MANY N IS THERE"),
+        ("IS THERE N IN_PICTURE R N ?", "IS THERE N R N ?"),
+    ],
+)
+def test_words_that_depend_on_the_question(before: str, after: str) -> None:
+    assert prepared(before) == after
