@@ -6,7 +6,7 @@ So this is settled between lexer and parser, in a few passes over the tokens.
 | token | becomes | where |
 |---|---|---|
 | `AND`, `OR` | `AND_BOTH`, `OR_EITHER` | it closes an open `BOTH`, `EITHER`, as brackets do |
-| `AND`, `OR` | `AND_DESCRIBED`, `OR_DESCRIBED` | a description follows and not a noun |
+| `AND`, `OR` | `AND_DESCRIBED`, `OR_DESCRIBED` | a description follows and no noun phrase |
 | `OR` | `OR_ADJECTIVE` | between two adjectives |
 | `OR` | `OR_ADJECTIVE`, `OR` | at the very end; by whether after an adjective |
 | `COMMA` | `OR` | in a list of nouns or adjectives that ends in "or" |
@@ -16,6 +16,7 @@ So this is settled between lexer and parser, in a few passes over the tokens.
 | `BOTH`, `EITHER` | nothing | without an "and" or "or" to close it |
 | `IS_ANY`, `DO_ANY` | `IS`, `DO` | not at the beginning: "there is some cube" is one cube |
 | `MADE_OF_SAME`, `OF_SAME` | `WITH_SAME` | after "is", where something else is asked |
+| `SAME` | `ALIKE` | at the end of "is the color of ...", "is the number of ..." |
 | `IN_PICTURE` | `VISIBLE`, or nothing | after "is", or anywhere else |
 
 A domain takes part with the terminals that its lexicon has: without `BOTH`, nothing is paired.
@@ -34,7 +35,7 @@ _BETWEEN_SENTENCES = frozenset({"SEPARATOR", "COMMA", "END"})
 _ENDS = frozenset({"END", "SEPARATOR"})
 _SAME = frozenset({"SAME", "MADE_OF_SAME", "OF_SAME"})
 _DESCRIBING = frozenset({"RELATION", "ATTRIBUTE", "WITH_SAME", *_SAME})
-_TO_SETTLE = frozenset({"IN_PICTURE", *_ANY, *(_SAME - {"SAME"})})
+_TO_SETTLE = frozenset({"IN_PICTURE", *_ANY, *_SAME})
 
 
 def prepare(tokens: list[Token], terminals: Collection[str]) -> list[Token]:
@@ -77,24 +78,41 @@ def _settle_any(kinds: list[str]) -> None:
 
 
 def _settle_same(kinds: list[str]) -> None:
-    """After "is", of several "... of the same ..." right after a noun, one is asked.
+    """After "is", of several "... the same ..." right after a noun, one is asked.
 
-    That is the last "the same", which describes only after "that is", or else the first; the
-    others describe the noun before them.
+    That is one without "as" ("are the cube and the ball of the same size"), or else the last plain
+    "the same", or the first "made of the same", or the first. The others describe the noun.
     """
     starts = [place + 1 for place, kind in enumerate(kinds[:-1]) if kind == "SEPARATOR"]
     begin = starts[-1] if starts else 0
     if kinds[begin] not in ("IS", "IS_ANY"):
+        return
+    if kinds[begin + 1 : begin + 2] in (["ATTRIBUTE"], ["NUMBER_OF"]):
+        last = max(place for place, kind in enumerate(kinds) if kind not in _ENDS)
+        kinds[last] = "ALIKE" if kinds[last] == "SAME" else kinds[last]
         return
     bare = [
         place
         for place in range(begin + 1, len(kinds))
         if kinds[place] in _SAME and kinds[place - 1] in _NOUNS
     ]
-    asked = [place for place in bare if kinds[place] == "SAME"][-1:] or bare[:1]
+    asked = (
+        [place for place in bare if not _has_as(kinds, place)]
+        or [place for place in bare if kinds[place] == "SAME"][-1:]
+        or [place for place in bare if kinds[place] == "MADE_OF_SAME"][:1]
+        or bare[:1]
+    )
     for place in bare:
         if place not in asked and kinds[place] != "SAME":
             kinds[place] = "WITH_SAME"
+
+
+def _has_as(kinds: list[str], place: int) -> bool:
+    """Whether "as" comes after "the same" and its properties."""
+    after = place + 1
+    while after < len(kinds) and kinds[after] in ("ATTRIBUTE", "AND", "COMMA", "SAME"):
+        after += 1
+    return kinds[after : after + 1] == ["AS"]
 
 
 def _settle_picture(kinds: list[str]) -> None:
@@ -180,6 +198,9 @@ def _pair(kinds: list[str], noun_follows: list[bool]) -> None:
 
 def _kind(kinds: list[str], place: int, noun_follows: list[bool]) -> str:
     kind = kinds[place]
+    before, after = kinds[max(place - 1, 0)], kinds[place + 1 : place + 2]
+    if after == ["NUMBER_OF"] or (after == ["ATTRIBUTE"] and before != "ATTRIBUTE"):
+        return kind
     if kind == "OR" and _between_adjectives(kinds, place):
         return "OR_ADJECTIVE"
     if kind == "OR" and set(kinds[place + 1 : place + 2]) <= _ENDS:

@@ -195,6 +195,10 @@ class _ClevrMeaning(_Meaning):
         sides = tuple(Term("count", None, (as_term(side),)) for side in _values(children))
         return Term(str(word), None, sides, _spans(children))
 
+    def compare_same(self, children: list[Any]) -> Term:
+        sides = tuple(Term("count", None, (as_term(side),)) for side in _values(children))
+        return Term("equal_number", None, sides, _spans(children))
+
     def union(self, children: list[Any]) -> "_Things":
         return _Things(base=_joined("or", children))
 
@@ -210,13 +214,13 @@ class _ClevrMeaning(_Meaning):
         return Term("relate", str(relation), (things.one(),), spans_of(relation))
 
     def relate_one_both(self, children: list[Any]) -> Term:
-        first, word, second, things = children
+        first, word, second, things = children[-4:]
         return self.both(
             [self.relate_one([first, things]), word, self.relate_one([second, things])]
         )
 
     def relate_one_either(self, children: list[Any]) -> Term:
-        first, word, second, things = children
+        first, word, second, things = children[-4:]
         sides = self.relate_one([first, things]), self.relate_one([second, things])
         return self.either([sides[0], word, sides[1]])
 

@@ -18,7 +18,7 @@ COUNTED = (
     "is the cube'"
 )
 BEGIN = (
-    "wanted a noun or an adjective or 'does' or 'does any' or 'how big' or 'how many' or "
+    "wanted a noun or an adjective or a property or 'does' or 'does any' or 'how big' or "
     "something else"
 )
 

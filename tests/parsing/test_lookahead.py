@@ -15,6 +15,7 @@ SHORT = {
     ",": "COMMA",
     ";": "SEPARATOR",
     "?": "END",
+    "SIZE": "ATTRIBUTE",
 }
 
 
@@ -44,7 +45,7 @@ def prepared(text: str, terminals: frozenset[str] = TERMINALS) -> str:
         ("N AND A A", "N AND_DESCRIBED A A"),
         ("N AND A R N", "N AND_DESCRIBED A R N"),
         ("R AND R N", "R AND_DESCRIBED R N"),
-        ("SAME ATTRIBUTE AND ATTRIBUTE", "SAME ATTRIBUTE AND_DESCRIBED ATTRIBUTE"),
+        ("SAME SIZE AND SIZE", "SAME SIZE AND_DESCRIBED SIZE"),
         ("N AND BOTH R N AND R N", "N AND_DESCRIBED BOTH R N AND_BOTH R N"),
         # between adjectives
         ("A OR A N", "A OR_ADJECTIVE A N"),
@@ -152,7 +153,7 @@ def test_commas(before: str, after: str, without_separators: str | None) -> None
         ("THERE IS N ; IS_ANY N A", "THERE IS N ; IS_ANY N A"),
         ("THERE IS N , DO_ANY N HAVE", "THERE IS N ; DO_ANY N HAVE"),
         ("THERE IS_ANY N", "THERE IS N"),
-        ("WHAT ATTRIBUTE DO_ANY N HAVE", "WHAT ATTRIBUTE DO N HAVE"),
+        ("WHAT SIZE DO_ANY N HAVE", "WHAT SIZE DO N HAVE"),
     ],
 )
 def test_any_asks_for_a_set_only_at_the_beginning(before: str, after: str) -> None:
@@ -188,19 +189,40 @@ def test_only_little_words_change_and_brackets_match(kinds: list[str]) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        # after "is" one "the same" right after a noun is asked: the last plain one, or the first
-        ("IS N OF_SAME N", "IS N OF_SAME N"),
-        ("IS N OF_SAME N SAME N", "IS N WITH_SAME N SAME N"),
-        ("IS N MADE_OF_SAME N OF_SAME N", "IS N MADE_OF_SAME N WITH_SAME N"),
-        ("IS N SAME N OF_SAME N", "IS N SAME N WITH_SAME N"),
-        ("IS N THAT IS OF_SAME N MADE_OF_SAME N", "IS N THAT IS OF_SAME N MADE_OF_SAME N"),
-        ("THERE IS N ; IS IT OF_SAME N OF_SAME N ?", "THERE IS N ; IS IT OF_SAME N WITH_SAME N ?"),
-        ("WHAT IS N OF_SAME N OF_SAME N", "WHAT IS N OF_SAME N OF_SAME N"),
+        # after "is" one "the same" right after a noun is asked
+        ("IS N OF_SAME SIZE AS N", "IS N OF_SAME SIZE AS N"),
+        ("IS N OF_SAME SIZE AS N SAME SIZE AS N", "IS N WITH_SAME SIZE AS N SAME SIZE AS N"),
+        ("IS N SAME SIZE AS N OF_SAME SIZE AS N", "IS N SAME SIZE AS N WITH_SAME SIZE AS N"),
+        (
+            "IS N OF_SAME SIZE AS N MADE_OF_SAME SIZE AS N",
+            "IS N WITH_SAME SIZE AS N MADE_OF_SAME SIZE AS N",
+        ),
+        (
+            "IS N MADE_OF_SAME SIZE AS N MADE_OF_SAME SIZE AS N",
+            "IS N MADE_OF_SAME SIZE AS N WITH_SAME SIZE AS N",
+        ),
+        (
+            "IS N AND N OF_SAME SIZE AS N OF_SAME SIZE",
+            "IS N AND N WITH_SAME SIZE AS N OF_SAME SIZE",
+        ),
+        (
+            "IS N THAT IS OF_SAME SIZE AS N MADE_OF_SAME SIZE AS N",
+            "IS N THAT IS OF_SAME SIZE AS N MADE_OF_SAME SIZE AS N",
+        ),
+        (
+            "THERE IS N ; IS IT OF_SAME SIZE AS N OF_SAME SIZE AS N ?",
+            "THERE IS N ; IS IT OF_SAME SIZE AS N WITH_SAME SIZE AS N ?",
+        ),
+        ("WHAT IS N OF_SAME SIZE AS N OF_SAME SIZE AS N", None),
+        # "the same" alone at the end
+        ("IS SIZE OF N AND N SAME ?", "IS SIZE OF N AND N ALIKE ?"),
+        ("IS NUMBER_OF N AND NUMBER_OF N SAME", "IS NUMBER_OF N AND NUMBER_OF N ALIKE"),
+        ("IS N AND N SAME", None),
         # "in the picture"
         ("HOW_MANY N IS IN_PICTURE", "HOW_MANY N IS VISIBLE"),
         ("HOW_MANY N IS THERE IN_PICTURE", "HOW_MANY N IS THERE"),
         ("IS THERE N IN_PICTURE R N ?", "IS THERE N R N ?"),
     ],
 )
-def test_words_that_depend_on_the_question(before: str, after: str) -> None:
-    assert prepared(before) == after
+def test_words_that_depend_on_the_question(before: str, after: str | None) -> None:
+    assert prepared(before) == (before if after is None else after)
