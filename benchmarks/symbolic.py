@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from nmn.data.clevr import read_questions, read_scenes
 from nmn.domain import Domain, load_domain
+from nmn.execution.question_files import same_result
 from nmn.program.clevr import from_clevr
 from nmn.program.program import Node, Program
 from nmn.scene import Scene, SceneTable, compile_programs, execute, run
@@ -84,15 +85,8 @@ def check(questions: Questions, table: SceneTable) -> None:
         if questions.domain.answers[execution.answers[index]] != plain.answer:
             raise SystemExit(f"question {index}: not the index of the answer")
         for node, output in enumerate(questions.outputs[index]):
-            if output is not None and stored_result(output, results[node]) != results[node]:
+            if output is not None and not same_result(output, results[node]):
                 raise SystemExit(f"question {index}, node {node}: not the stored result")
-
-
-def stored_result(stored: Any, like: Any) -> Any:
-    """A stored result in our form: sets are lists there, and `unique` is a single index."""
-    if isinstance(like, frozenset):
-        return frozenset(stored if isinstance(stored, list) else [stored])
-    return stored
 
 
 def fresh(programs: Sequence[Program]) -> list[Program]:

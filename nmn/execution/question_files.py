@@ -191,7 +191,7 @@ def _outcome(
         stated = [
             pair for pair in zip(question.outputs, results, strict=True) if pair[0] is not None
         ]
-        steps, equal = len(stated), sum(_same_result(*pair) for pair in stated)
+        steps, equal = len(stated), sum(same_result(*pair) for pair in stated)
     try:
         answer = execution.answer(place)
     except ExecutionError as error:
@@ -199,7 +199,7 @@ def _outcome(
     return Executed(question, program, answer, "", steps, equal)
 
 
-def _same_result(stated: Any, result: Result | None) -> bool:
+def same_result(stated: Any, result: Result | None) -> bool:
     """Whether a result is what a file states: a list of objects, one object, or a plain value."""
     if isinstance(result, frozenset):
         objects = stated if isinstance(stated, list) else [stated]
