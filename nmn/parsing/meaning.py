@@ -195,10 +195,6 @@ class _ClevrMeaning(_Meaning):
         sides = tuple(Term("count", None, (as_term(side),)) for side in _values(children))
         return Term(str(word), None, sides, _spans(children))
 
-    def compare_same(self, children: list[Any]) -> Term:
-        sides = tuple(Term("count", None, (as_term(side),)) for side in _values(children))
-        return Term("equal_number", None, sides, _spans(children))
-
     def union(self, children: list[Any]) -> "_Things":
         return _Things(base=_joined("or", children))
 
@@ -270,7 +266,9 @@ class _ClevrMeaning(_Meaning):
         return _Things((children[0],))
 
 
-_COMPARISONS = frozenset({"MORE", "FEWER", "SAME_NUMBER", "AS_MANY", "GREATER", "LESS", "SAME_AS"})
+_COMPARISONS = frozenset(
+    {"MORE", "FEWER", "SAME_NUMBER", "AS_MANY", "GREATER", "LESS", "SAME_AS", "ALIKE"}
+)
 _ATTRIBUTES = frozenset({"ATTRIBUTE", "HOW_BIG", "MADE_OF"})
 
 MEANINGS: Mapping[str, type[_Meaning]] = {"shapes": _ShapesMeaning, "clevr": _ClevrMeaning}
