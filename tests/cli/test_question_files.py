@@ -1,139 +1,29 @@
 """Whole files of questions: parsed, executed, written again."""
 
-import gzip
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.random import Generator
 
-from nmn.data.clevr import read_info, relations_from_directions, scene_from_json
-from nmn.domain import Domain, load_domain
-from nmn.errors import ExecutionError, RealisationError
-from nmn.generate.programs import random_program
-from nmn.parsing import realise
+from nmn.data.clevr import read_info
+from nmn.domain import Domain
 from nmn.program.canonical import exact_match
 from nmn.program.clevr import (
-    GENERATOR,
-    SIDE_INPUTS,
-    V1,
-    Dialect,
-    decode_clevr,
     from_clevr,
-    to_clevr,
 )
-from nmn.scene.symbolic import execute
-from tests.cli.conftest import Result, Run
-
-Records = list[dict[str, Any]]
-
-CLEVR = load_domain("clevr")
-INFO = {"split": "val", "version": "1.0"}
-DIRECTIONS = {
-    "left": (-1.0, 0.0, 0.0),
-    "right": (1.0, 0.0, 0.0),
-    "front": (0.0, -1.0, 0.0),
-    "behind": (0.0, 1.0, 0.0),
-}
-DIALECTS = {"v1": V1, "generator": GENERATOR, "side inputs": SIDE_INPUTS}
-REPORT = ["questions", "answered", "total", "correct", "errors", "skipped"]
-
-
-def scene_record(index: int, generator: Generator) -> dict[str, Any]:
-    """A scene of a few random things."""
-    things: Records = []
-    for _ in range(int(generator.integers(3, 7))):
-        place = [round(float(x), 3) for x in generator.uniform(-3, 3, 2)]
-        values = {a.name: str(generator.choice(a.values)) for a in CLEVR.attributes}
-        things.append({**values, "3d_coords": [*place, 0.35], "pixel_coords": [1, 2, 3.5]})
-    rows = relations_from_directions([thing["3d_coords"] for thing in things], DIRECTIONS)
-    return {
-        "image_index": index,
-        "image_filename": f"CLEVR_val_{index:06}.png",
-        "objects": things,
-        "directions": {name: list(direction) for name, direction in DIRECTIONS.items()},
-        "relationships": {name: [list(row) for row in value] for name, value in rows.items()},
-    }
-
-
-def question_records(scenes: Records, generator: Generator, dialect: Dialect) -> Iterator[Any]:
-    """Questions of random programs that can be said and have an answer, on one scene by turns.
-
-    In v1.0 answers are text and nothing else is known; the generator writes booleans and numbers,
-    the results of all steps, and the family.
-    """
-    for index in count():
-        scene = scenes[index % len(scenes)]
-        record: dict[str, Any] = {
-            "question_index": index,
-            "image_index": scene["image_index"],
-            "image_filename": scene["image_filename"],
-            "split": "val",
-        }
-        while "question" not in record:
-            nodes = to_clevr(random_program(CLEVR, 7, generator), CLEVR, dialect)
-            program, places = decode_clevr(nodes, CLEVR)
-            try:
-                record["question"] = realise(program, CLEVR, generator=generator)
-                done = execute(program, scene_from_json(scene, CLEVR, "made"))
-            except (RealisationError, ExecutionError):
-                record.pop("question", None)
-        record["program"] = nodes
-        record["answer"] = done.answer
-        if dialect is not V1:
-            record["answer"] = {"yes": True, "no": False}.get(done.answer, done.answer)
-            if done.answer.isdecimal():
-                record["answer"] = int(done.answer)
-            record["template_filename"] = "zero_hop.json"
-            record["question_family_index"] = index % 12
-            for node, place in zip(nodes, places, strict=True):
-                node["_output"] = stated(done.results[place], node)
-        yield record
-
-
-def stated(result: Any, node: Mapping[str, Any]) -> Any:
-    """A result as the generator writes it."""
-    if not isinstance(result, frozenset):
-        return result
-    objects = sorted(result)
-    return objects[0] if "unique" in node.values() else objects
-
-
-@dataclass(frozen=True)
-class Files:
-    """Scenes and questions, which `write` puts into a folder."""
-
-    scenes: Records
-    questions: Records
-
-    def copy(self) -> "Files":
-        return Files(deepcopy(self.scenes), deepcopy(self.questions))
-
-    def write(self, folder: Path, suffix: str = "") -> tuple[Path, Path]:
-        paths = folder / f"scenes.json{suffix}", folder / f"questions.json{suffix}"
-        for path, key, records in zip(
-            paths, ("scenes", "questions"), (self.scenes, self.questions), strict=True
-        ):
-            text = json.dumps({"info": INFO, key: records}).encode()
-            path.write_bytes(gzip.compress(text) if suffix else text)
-        return paths
-
-
-def made_files(dialect: Dialect) -> Files:
-    generator = np.random.default_rng(5)
-    scenes = [scene_record(index, generator) for index in range(4)]
-    return Files(scenes, list(islice(question_records(scenes, generator, dialect), 24)))
-
-
-MADE = {name: made_files(dialect) for name, dialect in DIALECTS.items()}
+from tests.cli.conftest import Run
+from tests.cli.question_files import (
+    CLEVR,
+    DIALECTS,
+    INFO,
+    MADE,
+    REPORT,
+    Files,
+    answer,
+    lines_of,
+    parse,
+    questions_of,
+)
 
 
 @pytest.fixture(params=DIALECTS)
@@ -146,37 +36,6 @@ def files(request: pytest.FixtureRequest) -> Files:
 def v1() -> Files:
     """Small files in the dialect of v1.0."""
     return MADE["v1"].copy()
-
-
-def parse(run: Run, path: Path, *arguments: str | Path) -> dict[str, Any]:
-    return report(run, "parse", "--questions", path, "--domain", "clevr", *arguments)
-
-
-def answer(run: Run, paths: tuple[Path, Path], *arguments: str | Path) -> dict[str, Any]:
-    return report(run, "execute", "--scenes", paths[0], "--questions", paths[1], *arguments)
-
-
-def report(run: Run, *arguments: str | Path) -> dict[str, Any]:
-    """The report of a command: one line of JSON on standard output and nothing else anywhere."""
-    result = run(*arguments, "--json")
-    assert result.err == ""
-    assert result.code == 0
-    assert result.out.endswith("}\n")
-    assert result.out.count("\n") == 1
-    found: dict[str, Any] = json.loads(result.out)
-    return found
-
-
-def lines_of(path: Path) -> Records:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def questions_of(path: Path) -> Records:
-    raw = path.read_bytes()
-    records: Records = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)[
-        "questions"
-    ]
-    return records
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -432,115 +291,6 @@ def test_scenes_without_objects(run: Run, tmp_path: Path, v1: Files) -> None:
     found = answer(run, v1.write(tmp_path))
     assert (found["questions"], found["total"]) == (24, 24)
     assert found["correct"] + found["errors"] == 24
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Run:
-    """Runs `nmn ...` in a process of its own, where types are not checked at every call."""
-
-    def run_command(*arguments: str | Path) -> Result:
-        command = [sys.executable, "-m", "nmn.cli.main", *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    return run_command
-
-
-@pytest.fixture(scope="session")
-def published(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The published files as plain JSON."""
-    folder = tmp_path_factory.mktemp("published")
-    paths = folder / "scenes.json", folder / "questions.json"
-    for path in paths:
-        packed = real_data / "clevr" / f"CLEVR_train_{path.name}.gz"
-        path.write_bytes(gzip.decompress(packed.read_bytes()))
-    return paths
-
-
-def test_the_published_questions_are_all_parsed(
-    process: Run, published: tuple[Path, Path], tmp_path: Path
-) -> None:
-    out = tmp_path / "out.json"
-    found = parse(process, published[1], "--out", out)
-    counts = [found[name] for name in ("total", "parsed", "compared", "exact_match", "errors")]
-    assert counts == [10_000] * 4 + [0]
-    assert list(found["by_family"])[9:12] == ["comparison 0", "comparison 1", "comparison 2"]
-    assert read_info(out) == read_info(published[1])
-    with_programs = questions_of(out)
-    assert len(with_programs) == 10_000
-    for written, record in islice(zip(with_programs, questions_of(published[1]), strict=True), 500):
-        assert {**written, "program": record["program"]} == record
-        assert exact_match(*(from_clevr(one["program"], CLEVR) for one in (written, record)))
-
-
-def test_the_published_programs_give_the_published_answers(process: Run, real_data: Path) -> None:
-    folder = real_data / "clevr"
-    packed = folder / "CLEVR_train_scenes.json.gz", folder / "CLEVR_train_questions.json.gz"
-    found = answer(process, packed)
-    assert [found[name] for name in REPORT] == [10_000] * 4 + [0, 0]
-    assert (found["accuracy"], found["steps"], found["equal_steps"]) == (1.0, 111_715, 111_715)
-
-
-def test_the_published_questions_give_the_published_answers(
-    process: Run, published: tuple[Path, Path], tmp_path: Path
-) -> None:
-    found = answer(process, published, "--parse", "--predictions", tmp_path / "p")
-    assert [found[name] for name in REPORT] == [10_000] * 4 + [0, 0]
-    assert (found["accuracy"], found["steps"]) == (1.0, 0)
-    lines = lines_of(tmp_path / "p")
-    assert [line["question_index"] for line in lines] == list(range(10_000))
-
-
-PEAKS = """
-import re
-import sys
-from nmn.cli.main import main
-
-command, files = sys.argv[1].split(), sys.argv[2:]
-for file in files:
-    sys.argv = ["nmn", *command, "--questions", file, "--json"]
-    try:
-        main()
-    except SystemExit as done:
-        assert done.code == 0
-    with open("/proc/self/status") as status:
-        print(re.search(r"VmHWM:\\s*(\\d+)", status.read())[1])
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is not told here")
-@pytest.mark.parametrize(
-    ("command", "sizes"),
-    [
-        ("execute --scenes scenes.json --predictions p", (4_100, 9_000)),
-        ("parse --domain clevr --out out.json", (400, 2_500)),
-    ],
-)
-def test_memory_does_not_grow_with_the_number_of_questions(
-    tmp_path: Path, v1: Files, command: str, sizes: tuple[int, int]
-) -> None:
-    """Many times as many questions take not even a quarter of their own bytes more."""
-    v1.write(tmp_path)
-    nodes = [{"function": "scene", "inputs": []}, {"function": "exist", "inputs": [0]}]
-    paths = [tmp_path / f"{size}.json" for size in sizes]
-    for path, size in zip(paths, sizes, strict=True):
-        records = (
-            {"question_index": i, "image_index": i % 4, "question": "Are there any things?"}
-            | {"program": nodes, "answer": "yes", "padding": f"{i:06}" * 200}
-            for i in range(size)
-        )
-        path.write_text(json.dumps({"questions": list(records)}))
-    done = subprocess.run(
-        [sys.executable, "-c", PEAKS, command, *map(str, paths)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
-    assert [json.loads(line)["total"] for line in lines[::2]] == list(sizes)
-    small, large = (int(line) * 1024 for line in lines[1::2])
-    assert large - small < paths[1].stat().st_size / 4
 
 
 def test_the_made_files_hold_questions_of_many_kinds(clevr: Domain) -> None:
