@@ -196,6 +196,29 @@ class ShapeError(NMNError):
         return f"{self.what}: wanted {self.wanted}, got {self.got}"
 
 
+@dataclass(eq=False)
+class OutOfMemoryError(NMNError):
+    """A batch that does not fit into memory.
+
+    Attributes:
+        questions: how many were executed at once.
+        fits: how many probably fit.
+    """
+
+    device: str
+    questions: int
+    fits: int
+
+    def __str__(self) -> str:
+        split = f"questions_at_once={self.fits}"
+        if self.questions == 1:
+            return f"out of memory on {self.device} with a single question"
+        return (
+            f"out of memory on {self.device} with {self.questions} questions at once; "
+            f"nearest: {split} (--set model.batched.{split})"
+        )
+
+
 def _way(path: tuple[str, ...]) -> str:
     """A path in one line; of a long one the beginning and the end."""
     shown = path if len(path) <= 12 else (*path[:5], f"... {len(path) - 10} more ...", *path[-5:])

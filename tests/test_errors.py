@@ -6,6 +6,7 @@ from nmn.errors import (
     ExecutionError,
     GrammarError,
     NMNError,
+    OutOfMemoryError,
     ProgramTypeError,
     QuestionError,
     RealisationError,
@@ -51,6 +52,12 @@ ERRORS: list[tuple[NMNError, str]] = [
     (ConfigError("a.toml", "unknown key 'x'"), "a.toml: unknown key 'x'"),
     (DataError("a.npy", "truncated"), "a.npy: truncated"),
     (DataError("a.npy", "truncated", "picture 3"), "a.npy, picture 3: truncated"),
+    (
+        OutOfMemoryError("cpu", 64, 16),
+        "out of memory on cpu with 64 questions at once; nearest: questions_at_once=16 "
+        "(--set model.batched.questions_at_once=16)",
+    ),
+    (OutOfMemoryError("cuda", 1, 1), "out of memory on cuda with a single question"),
     (ShapeError("picture", "30 x 30", "3 x 3"), "picture: wanted 30 x 30, got 3 x 3"),
 ]
 

@@ -33,7 +33,7 @@ def evaluate(
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     questions = open_data(data, split)
     parser = GrammarParser(loaded.domain)
-    with progress_bar(hidden=as_json) as stage:
+    with progress_bar(hidden=as_json) as stage, loaded.model.executor.session():
         total = len(questions)
         answers = list(
             answer_all(

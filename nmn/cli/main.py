@@ -20,6 +20,7 @@ from nmn.cli.parse import parse
 from nmn.cli.show import show
 from nmn.cli.train import train
 from nmn.errors import GrammarError, NMNError, QuestionError
+from nmn.memory import keep_freed_memory
 
 app = typer.Typer(
     name="nmn",
@@ -37,6 +38,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    keep_freed_memory()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="nmn", standalone_mode=False)
     except (QuestionError, GrammarError) as error:

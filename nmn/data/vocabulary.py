@@ -28,11 +28,13 @@ class WordVocabulary:
     def encode(self, questions: Sequence[Sequence[str]]) -> Int[Tensor, "batch token"]:
         """Indices of the words of each question, padded to the longest."""
         longest = max((len(question) for question in questions), default=0)
-        indices = torch.full((len(questions), longest), self.PAD)
-        for row, question in enumerate(questions):
-            for column, word in enumerate(question):
-                indices[row, column] = self._index.get(word, self.UNKNOWN)
-        return indices
+        index = self._index
+        rows = [
+            [index.get(word, self.UNKNOWN) for word in question]
+            + [self.PAD] * (longest - len(question))
+            for question in questions
+        ]
+        return torch.tensor(rows, dtype=torch.long).view(len(rows), longest)
 
 
 def vocabulary_of(questions: Iterable[Sequence[str]]) -> WordVocabulary:

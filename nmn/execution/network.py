@@ -1,6 +1,6 @@
 """The module network: a stem, a bank of modules and an executor, as one trainable model."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -9,7 +9,8 @@ from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.domain import Domain
 from nmn.errors import DataError
-from nmn.execution.base import Loss, Model, Prediction
+from nmn.execution.base import Chosen, Loss, Model, Prediction
+from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
 from nmn.modules import build_bank
 from nmn.nn.stem import Stem, StemConfig
@@ -22,11 +23,15 @@ class ModuleNetworkConfig(Config):
     Attributes:
         family: name of a module family in `nmn.modules.MODULES`.
         bank: what differs from the defaults of the family's configuration.
+        executor: `batched`, or `reference` for one program after the other, to compare with.
+        batched: how the batched executor works.
     """
 
     stem: StemConfig = StemConfig()
     family: str = "attention"
     bank: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+    executor: Literal["batched", "reference"] = "batched"
+    batched: BatchedConfig = BatchedConfig()
 
 
 class ModuleNetwork(Model):
@@ -36,8 +41,13 @@ class ModuleNetwork(Model):
         super().__init__()
         self.domain = domain
         self.config = config
-        bank = build_bank(config.family, domain, config.stem.channels, config.bank)
-        self.executor = ReferenceExecutor(Stem(config.stem), bank)
+        stem = Stem(config.stem)
+        bank = build_bank(config.family, domain, config.stem.size, config.bank)
+        self.executor: BatchedExecutor | ReferenceExecutor = (
+            BatchedExecutor(stem, bank, config.batched)
+            if config.executor == "batched"
+            else ReferenceExecutor(stem, bank)
+        )
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:  # noqa: ARG002 - contract
         """Negative log-likelihood of the right answers, given the programs.
@@ -52,7 +62,7 @@ class ModuleNetwork(Model):
         return Loss(total, {"answer": total.item()})
 
     @torch.no_grad()
-    def predict(self, batch: Batch, *, traces: bool = False) -> Prediction:
+    def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
         """Answers to the programs of the batch.
 
         Raises:

@@ -8,7 +8,7 @@ import torch
 from nmn.data.batch import Batch
 from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError
-from nmn.execution.base import Execution
+from nmn.execution.base import Chosen, Execution, chosen_questions, pictures_of
 from nmn.execution.tracing import exact_trace
 from nmn.program.program import Program
 from nmn.program.trace import Trace
@@ -22,12 +22,16 @@ class SymbolicExecutor:
 
     domain: Domain
 
-    def run(self, programs: Sequence[Program], batch: Batch, *, traces: bool = False) -> Execution:
+    def run(
+        self, programs: Sequence[Program], batch: Batch, *, traces: Chosen = False
+    ) -> Execution:
         """See `nmn.execution.base.Executor`.
 
         Raises:
             DataError: a question without a scene.
         """
+        pictures_of(programs, batch)
+        chosen = chosen_questions(traces, batch)
         table = torch.full((len(programs), len(self.domain.answers)), -torch.inf)
         failures: list[ExecutionError | None] = []
         made: list[Trace] = []
@@ -46,7 +50,7 @@ class SymbolicExecutor:
             except ExecutionError as error:
                 failure = error
             failures.append(failure)
-            if traces:
+            if row in chosen:
                 made.append(
                     exact_trace(
                         self.domain,

@@ -31,7 +31,7 @@ def neural_trace(
         reading = bank.read(output, row)
         made = (str(output), reading.mask, reading.value, reading.confidence, truth)
         steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
-    probabilities = bank.log_probabilities(types[-1], rows[-1].detach()[None])[0].exp().tolist()
+    probabilities = bank.log_probabilities([types[-1]], rows[-1].detach()[None])[0].exp().tolist()
     return Trace(
         question=question,
         domain=bank.domain.name,

@@ -7,26 +7,31 @@ from nmn.config import Config, build
 from nmn.domain import Domain
 from nmn.errors import UnknownNameError
 from nmn.modules.attention import AttentionBank, AttentionConfig
-from nmn.modules.base import ModuleBank, Reading
+from nmn.modules.base import Cost, ModuleBank, Nodes, Reading
+from nmn.modules.tbd import TbdBank, TbdConfig
+from nmn.nn.features import FeatureSize
 
-MODULES: dict[str, tuple[type[Config], Callable[[Domain, int, Any], ModuleBank]]] = {
+MODULES: dict[str, tuple[type[Config], Callable[[Domain, FeatureSize, Any], ModuleBank]]] = {
     "attention": (AttentionConfig, AttentionBank),
+    "tbd": (TbdConfig, TbdBank),
 }
-"""For each family its configuration and how to make it: `(domain, channels, config) -> bank`."""
+"""For each family its configuration and how to make it: `(domain, size of the features, config) -> bank`."""
 
 
 def register(
-    name: str, config: type[Config], make: Callable[[Domain, int, Any], ModuleBank]
+    name: str, config: type[Config], make: Callable[[Domain, FeatureSize, Any], ModuleBank]
 ) -> None:
     """Add a family, or replace one, for presets and checkpoints to name."""
     MODULES[name] = (config, make)
 
 
-def build_bank(name: str, domain: Domain, channels: int, values: Mapping[str, Any]) -> ModuleBank:
+def build_bank(
+    name: str, domain: Domain, size: FeatureSize, values: Mapping[str, Any]
+) -> ModuleBank:
     """The bank of family `name`.
 
     Args:
-        channels: of the features it will look at.
+        size: of the features it will look at.
         values: what differs from the defaults of the family's configuration.
 
     Raises:
@@ -36,7 +41,7 @@ def build_bank(name: str, domain: Domain, channels: int, values: Mapping[str, An
     if name not in MODULES:
         raise UnknownNameError("module family", name, tuple(MODULES))
     config, make = MODULES[name]
-    return make(domain, channels, build(config, values, f"modules {name}"))
+    return make(domain, size, build(config, values, f"modules {name}"))
 
 
-__all__ = ["MODULES", "ModuleBank", "Reading", "build_bank", "register"]
+__all__ = ["MODULES", "Cost", "ModuleBank", "Nodes", "Reading", "build_bank", "register"]

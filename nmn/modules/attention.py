@@ -1,21 +1,27 @@
 """The light family: masks over cells, made by comparing features with tables of concepts.
 
-Masks are logits, one a cell. `and` is the minimum, `or` the maximum, a relation the best of all
-ways from a meant cell to this one, `exists` the best cell, `query` for each value whether a meant
-cell has it. These connectives (Goedel's logic) commute with deciding each cell at logit 0: once
-every concept in every cell and every pair of cells is on its right side, every program over them
-is answered as exact execution does, at any depth and however small the margins.
+A mask holds for each cell a doubt, the inverse odds that it is meant (`nmn.nn.soft_logic`). `and`
+is the conjunction of doubts, `or` the disjunction, a relation the disjunction of all ways from a
+meant cell to this one, `exists` that of all cells, `query` for each value whether a meant cell has
+it. Outside of training the connectives are minimum and maximum (Goedel's logic). They commute with
+deciding each cell at even odds: once every concept in every cell and every pair of cells is on its
+right side, every program over them is answered as exact execution does, at any depth and however
+small the margins.
 
-While training, minimum and maximum are softened (`logaddexp`), so that gradient reaches every
-candidate and not only the one that decided. Even so, training can end with two concepts confused
-for each other; presets learn concepts before relations, and begin anew where the loss stays high.
+While training, minimum and maximum are softened, so that gradient reaches every candidate and not
+only the one that decided. Even so, training can end with two concepts confused for each other;
+presets learn concepts before relations, and begin anew where the loss stays high.
+
+All concepts in all cells are one matrix product a batch; each node then only looks up its row.
+On a grid the relations depend on the offset of two cells alone and are one table for all pictures.
 
 Concept tables and relations as functions of relative position follow Stack-NMN (Hu et al. 2018)
 and NS-CL (Mao et al. 2019); the logic in place of products and normalised attention is ours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -25,22 +31,20 @@ from torch.nn import functional
 
 from nmn.config import Config
 from nmn.domain import Domain
-from nmn.modules.base import Module, ModuleBank
-from nmn.nn.features import Features
-from nmn.program.typecheck import answers_of
-from nmn.program.types import Kind, Type
+from nmn.modules.base import Cost, Module, ModuleBank, Nodes
+from nmn.nn.features import Features, FeatureSize
+from nmn.nn.soft_logic import IMPOSSIBLE, LIMIT, any_of, any_other, both, doubts, either, reached
+from nmn.program.types import Kind
 
-Arguments = Int[Tensor, " node"]
-Pictures = Int[Tensor, " node"]
 Rows = tuple[Tensor, ...]
-
-_NEVER = -30.0
-"""A logit that means no for certain, without the trouble of infinities."""
 
 _RELATION_GAIN = 8.0
 """Relations learn this much faster than concepts: tables have no layers below them to help."""
 
 _FIRST_RELATION = -0.125
+
+_FEW_CELLS = 32
+"""Up to so many cells, a copy of the table for each node costs less than one step for each relation."""
 
 
 class AttentionConfig(Config):
@@ -60,14 +64,15 @@ class AttentionFeatures(Features):
     """Features with what all modules read off them, computed once for a batch.
 
     Attributes:
-        things: logit that there is a thing.
-        concepts: logit of each concept.
-        relations: `relations[p, r, i, j]`: logit that cell `i` is in relation `r` to cell `j`.
+        things: doubt that there is a thing.
+        concepts: doubt of each concept.
+        relations: `relations[t, r, i, j]`: doubt that cell `i` is in relation `r` to cell `j`;
+            one table a picture, or one for all pictures where they are the same grid.
     """
 
     things: Float[Tensor, "picture cell"]
     concepts: Float[Tensor, "picture concept cell"]
-    relations: Float[Tensor, "picture relation cell cell"]
+    relations: Float[Tensor, "table relation cell cell"]
 
 
 class RelativePositions(nn.Module):
@@ -92,17 +97,18 @@ class RelativePositions(nn.Module):
 
 
 class AttentionBank(ModuleBank):
-    """Rows: masks `(node, cell)`, Bool and Number `(node,)`, values `(node, concept)`.
+    """Rows: masks `(node, cell)`, Bool `(node,)` and values `(node, concept)`, all as doubts.
 
-    Masks and Bool are logits, a Number is the expected count, and of values the logits of the
-    attribute's own concepts count, the others are minus infinity.
+    A Number `(node,)` is the expected count.
     """
 
-    def __init__(self, domain: Domain, channels: int, config: AttentionConfig) -> None:
-        super().__init__(domain)
+    transparent: ClassVar[frozenset[str]] = frozenset({"unique"})
+
+    def __init__(self, domain: Domain, size: FeatureSize, config: AttentionConfig) -> None:
+        super().__init__(domain, FeatureSize(size.channels))
         self.config = config
-        self.things = nn.Linear(channels, 1)
-        self.concepts = nn.Linear(channels, len(domain.concepts))
+        self.things = nn.Linear(size.channels, 1)
+        self.concepts = nn.Linear(size.channels, len(domain.concepts))
         self.relations = RelativePositions(len(domain.relations), config.offsets)
         belongs = [
             [domain.attribute_of(concept) == name for concept in domain.concepts]
@@ -110,23 +116,67 @@ class AttentionBank(ModuleBank):
         ]
         self.register_buffer("_belongs", torch.tensor(belongs), persistent=False)
         self._belongs: Tensor
+        self._answers = _AnswerColumns(domain)
 
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
-        offsets = features.positions[:, :, None] - features.positions[:, None, :]
-        absent = ~features.present
-        things = self.things(features.values).squeeze(2).masked_fill(absent, _NEVER)
+        weight = torch.cat([self.things.weight, self.concepts.weight])
+        bias = torch.cat([self.things.bias, self.concepts.bias])
+        logits = functional.linear(features.values, weight, bias).transpose(1, 2)
+        seen = doubts(logits.to(features.values.dtype).contiguous())
+        known = {field.name: getattr(features, field.name) for field in fields(Features)}
         return AttentionFeatures(
-            features.values,
-            features.positions,
-            features.present,
-            features.grid,
-            things=things,
-            concepts=self.concepts(features.values).transpose(1, 2),
-            relations=self.relations(offsets)
-            .permute(0, 3, 1, 2)
-            .masked_fill(absent[:, None, :, None], _NEVER),
+            **known,
+            things=seen[:, 0].masked_fill(~features.present, IMPOSSIBLE),
+            concepts=seen[:, 1:],
+            relations=doubts(self._relations(features)).contiguous(),
         )
+
+    def look(
+        self,
+        operation: str,
+        argument: Int[Tensor, " node"],
+        picture: Int[Tensor, " node"],
+        features: Features,
+    ) -> Tensor | None:
+        """The concept that a filter asks for, in all cells."""
+        if operation not in {"find", "filter"}:
+            return None
+        concepts = _prepared(features).concepts
+        row = picture * concepts.shape[1] + argument
+        return concepts.flatten(0, 1).index_select(0, row)
+
+    def _relations(self, features: Features) -> Float[Tensor, "table relation cell cell"]:
+        """Logits of all relations between all cells."""
+        if features.grid is not None:
+            logits = self._relations_on_grid(features.positions[0], features.grid)[None]
+            if features.present.all():
+                return logits
+            logits = logits.expand(len(features.values), -1, -1, -1)
+        else:
+            offsets = features.positions[:, :, None] - features.positions[:, None, :]
+            logits = self.relations(offsets).permute(0, 3, 1, 2)
+        return logits.masked_fill(~features.present[:, None, :, None], -LIMIT)
+
+    def _relations_on_grid(
+        self, positions: Float[Tensor, "cell 2"], grid: tuple[int, int]
+    ) -> Float[Tensor, "relation cell cell"]:
+        """The same, by looking up each offset between two cells of a grid only once."""
+        height, width = grid
+        # The offsets from the last cell and from the first one are all that there are, as
+        # coordinates do not depend on each other.
+        x, y = positions[:width, 0], positions[::width, 1]
+        across = torch.cat([x - x[-1], x[1:] - x[0]])
+        down = torch.cat([y - y[-1], y[1:] - y[0]])
+        rows, columns = torch.meshgrid(down, across, indexing="ij")
+        logits = self.relations(torch.stack([columns, rows], dim=-1)).flatten(0, 1)
+        cell = torch.arange(height * width, device=positions.device)
+        row, column = cell // width, cell % width
+        further_down = row[:, None] - row[None, :] + height - 1
+        further_across = column[:, None] - column[None, :] + width - 1
+        offset = further_down * (2 * width - 1) + further_across
+        picked: Tensor = logits.t().index_select(1, offset.flatten())
+        return picked.view(-1, *offset.shape)
 
     def modules_by_operation(self) -> Mapping[str, Module]:
         """One method an operation."""
@@ -148,103 +198,124 @@ class AttentionBank(ModuleBank):
             "greater_than": self._greater_than,
         }
 
-    def _scene(self, _: Arguments, __: Rows, features: Features, picture: Pictures) -> Tensor:
-        return _prepared(features).things[picture]
+    def _scene(self, nodes: Nodes, _: Rows, features: Features) -> Tensor:
+        return _prepared(features).things.index_select(0, nodes.picture)
 
-    def _find(self, argument: Arguments, _: Rows, features: Features, picture: Pictures) -> Tensor:
-        things = self._scene(argument, (), features, picture)
-        return self._filter(argument, (things,), features, picture)
+    def _find(self, nodes: Nodes, _: Rows, features: Features) -> Tensor:
+        return self._filter(nodes, (self._scene(nodes, (), features),), features)
 
-    def _filter(
-        self, argument: Arguments, inputs: Rows, features: Features, picture: Pictures
-    ) -> Tensor:
-        return self._least(inputs[0], _prepared(features).concepts[picture, argument])
+    def _filter(self, nodes: Nodes, inputs: Rows, _: Features) -> Tensor:
+        assert nodes.seen is not None
+        return both(inputs[0], nodes.seen, soft=self.training)
 
-    def _relate(
-        self, argument: Arguments, inputs: Rows, features: Features, picture: Pictures
-    ) -> Tensor:
-        ways = _prepared(features).relations[picture, argument]
-        return self._best(self._least(ways, inputs[0][:, None, :]), 2)
+    def _relate(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
+        relations = _prepared(features).relations
+        if len(relations) == 1 and relations.shape[2] > _FEW_CELLS:
+            return reached(inputs[0], relations[0], nodes.runs, soft=self.training)
+        row = nodes.argument
+        if len(relations) > 1:
+            row = row + nodes.picture * relations.shape[1]
+        ways = relations.flatten(0, 1).index_select(0, row)
+        return reached(inputs[0], ways, soft=self.training)
 
-    def _same(
-        self, argument: Arguments, inputs: Rows, features: Features, picture: Pictures
-    ) -> Tensor:
-        concepts = _prepared(features).concepts[picture]
-        wanted = self._belongs[argument][:, :, None]
-        has = self._least(concepts, _prepared(features).things[picture][:, None, :])
-        has = has.masked_fill(~wanted, _NEVER)
-        both = self._best(self._least(has[:, :, :, None], has[:, :, None, :]), 1)
-        itself = torch.eye(both.shape[-1], dtype=torch.bool, device=both.device)
-        ways = both.masked_fill(itself, _NEVER)
-        return self._best(self._least(ways, inputs[0][:, None, :]), 2)
+    def _same(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
+        # The disjunction over values v and cells j of "i is v, j is v, j is meant" is, as "and"
+        # distributes over "or", that over v of "i is v, and another cell is v and meant".
+        prepared = _prepared(features)
+        things = prepared.things[nodes.picture, None]
+        has = both(prepared.concepts[nodes.picture], things, soft=self.training)
+        has = has.masked_fill(~self._belongs[nodes.argument][:, :, None], IMPOSSIBLE)
+        others = any_other(both(has, inputs[0][:, None], soft=self.training), soft=self.training)
+        return any_of(both(has, others, soft=self.training), 1, soft=self.training)
 
-    def _unique(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
+    def _unique(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
         return inputs[0]
 
-    def _and(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
-        return self._least(*inputs)
+    def _and(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        return both(*inputs, soft=self.training)
 
-    def _or(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
+    def _or(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        return either(*inputs, soft=self.training)
+
+    def _exists(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        return any_of(inputs[0], 1, soft=self.training)
+
+    def _count(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        return _probabilities(inputs[0]).sum(1)
+
+    def _query(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
+        concepts = _prepared(features).concepts.index_select(0, nodes.picture)
+        has = any_of(both(concepts, inputs[0][:, None], soft=self.training), 2, soft=self.training)
+        return has.masked_fill(~self._belongs[nodes.argument], IMPOSSIBLE)
+
+    def _equal(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        return any_of(both(*inputs, soft=self.training), 1, soft=self.training)
+
+    def _equal_number(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
         first, second = inputs
-        return torch.logaddexp(first, second) if self.training else torch.maximum(first, second)
+        return doubts(self.config.sharpness * (0.5 - (first - second).abs()))
 
-    def _exists(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
-        return self._best(inputs[0], 1)
-
-    def _count(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
-        return inputs[0].sigmoid().sum(1)
-
-    def _query(
-        self, argument: Arguments, inputs: Rows, features: Features, picture: Pictures
-    ) -> Tensor:
-        has = self._least(_prepared(features).concepts[picture], inputs[0][:, None, :])
-        return self._best(has, 2).masked_fill(~self._belongs[argument], _NEVER)
-
-    def _equal(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
-        return self._best(self._least(*inputs), 1)
-
-    def _equal_number(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
+    def _less_than(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
         first, second = inputs
-        return self.config.sharpness * (0.5 - (first - second).abs())
+        return doubts(self.config.sharpness * (second - first - 0.5))
 
-    def _less_than(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
+    def _greater_than(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
         first, second = inputs
-        return self.config.sharpness * (second - first - 0.5)
+        return doubts(self.config.sharpness * (first - second - 0.5))
 
-    def _greater_than(self, _: Arguments, inputs: Rows, __: Features, ___: Pictures) -> Tensor:
-        first, second = inputs
-        return self.config.sharpness * (first - second - 0.5)
-
-    def _least(self, first: Tensor, second: Tensor) -> Tensor:
-        """The conjunction of two logits."""
-        if self.training:
-            return -torch.logaddexp(-first, -second)
-        return torch.minimum(first, second)
-
-    def _best(self, logits: Tensor, dimension: int) -> Tensor:
-        """The disjunction of logits along a dimension."""
-        return logits.logsumexp(dimension) if self.training else logits.amax(dimension)
-
-    def log_probabilities(self, output: Type, rows: Tensor) -> Float[Tensor, "node answer"]:
-        """The logarithm of each answer's probability; see `ModuleBank`."""
-        answers = answers_of(output, self.domain)
-        names = [self.domain.answers[index] for index in answers]
-        if output.kind is Kind.BOOL:
-            signs = rows.new_tensor([1.0 if name == "yes" else -1.0 for name in names])
-            chosen = functional.logsigmoid(rows[:, None] * signs)
-        elif output.kind is Kind.NUMBER:
-            counts = rows.new_tensor([float(name) for name in names])
-            distance = (rows[:, None] - counts).square()
-            chosen = (-self.config.sharpness * distance).log_softmax(1)
-        else:
-            columns = [self.domain.concepts.index(name) for name in names]
-            chosen = rows[:, columns].log_softmax(1)
-        result = rows.new_full((rows.shape[0], len(self.domain.answers)), -torch.inf)
-        return result.index_copy(1, torch.tensor(answers, device=rows.device), chosen)
+    def answer_logits(self, kind: Kind, rows: Tensor) -> Float[Tensor, "node answer"]:
+        """See `ModuleBank`."""
+        if kind is Kind.NUMBER:
+            distance = (rows[:, None] - self._answers.number).square()
+            return -self.config.sharpness * distance
+        logits = -rows.log()
+        if kind is Kind.BOOL:
+            return logits[:, None] * self._answers.yes
+        return logits.index_select(1, self._answers.concept)
 
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """How probably each cell is meant."""
-        return rows.sigmoid()
+        return _probabilities(rows)
+
+    def cost(self, operation: str, cells: int) -> Cost:
+        """What a node takes; concepts and relations of the pictures are not in it."""
+        values = cells * len(self.domain.concepts)
+        counts = {
+            "relate": Cost(cells * cells, cells),
+            "same": Cost(4 * values, 6 * values),
+            "query": Cost(2 * values, 2 * values),
+            "equal": Cost(2 * len(self.domain.concepts), len(self.domain.concepts)),
+        }
+        small = operation in {"equal_number", "less_than", "greater_than"}
+        return counts.get(operation, Cost(1, 1) if small else Cost(cells, cells))
+
+    def answer_cost(self, cells: int) -> Cost:  # noqa: ARG002 - contract
+        """A few operations an answer."""
+        return Cost(2 * len(self.domain.answers), 2 * len(self.domain.answers))
+
+
+class _AnswerColumns(nn.Module):
+    """For each answer of a domain: whether it is yes, its number, and the index of its concept.
+
+    What does not apply is 0.
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__()
+        yes = [float(name == "yes") for name in domain.answers]
+        number = [float(name) if name.isdecimal() else 0.0 for name in domain.answers]
+        concepts = {name: index for index, name in enumerate(domain.concepts)}
+        concept = [concepts.get(name, 0) for name in domain.answers]
+        self.register_buffer("yes", torch.tensor(yes), persistent=False)
+        self.register_buffer("number", torch.tensor(number), persistent=False)
+        self.register_buffer("concept", torch.tensor(concept), persistent=False)
+        self.yes: Tensor
+        self.number: Tensor
+        self.concept: Tensor
+
+
+def _probabilities(doubt: Tensor) -> Tensor:
+    return (1 + doubt).reciprocal()
 
 
 def _prepared(features: Features) -> AttentionFeatures:

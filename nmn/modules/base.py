@@ -2,28 +2,59 @@
 
 A module takes rows and gives rows: one row is one node of one program on one picture. Executors
 treat rows as opaque; the bank knows what the tensor of each type is like, what answer a row
-stands for, and how a person can read it.
+stands for, what a row costs, and how a person can read it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nmn.domain import Domain
-from nmn.nn.features import Features
+from nmn.errors import DataError, ProgramTypeError, ShapeError
+from nmn.nn.features import Features, FeatureSize
 from nmn.program.ops import OPERATIONS, arguments_of, covering
-from nmn.program.types import Kind, Type
+from nmn.program.typecheck import answers_of
+from nmn.program.types import BOOL, NUMBER, Kind, Type, value_of
 
-Module = Callable[
-    [Int[Tensor, " node"], tuple[Tensor, ...], Features, Int[Tensor, " node"]], Tensor
-]
-"""`(argument, inputs, features, picture) -> rows`. `argument` holds indices into the domain's
-concepts, attributes or relations (0 where there is none), `inputs` the rows of each input,
-`picture` the index of each row's picture in `features`."""
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Nodes of one operation, to be computed together.
+
+    Attributes:
+        argument: indices into the domain's concepts, attributes or relations (0 where the
+            operation has no argument), in ascending order.
+        picture: for each node, the index of its picture in the features.
+        runs: the same arguments as `(argument, how many nodes)`, known without asking the device.
+        seen: what `ModuleBank.look` gave for them.
+    """
+
+    argument: Int[Tensor, " node"]
+    picture: Int[Tensor, " node"]
+    runs: tuple[tuple[int, int], ...]
+    seen: Tensor | None = None
+
+
+Module = Callable[[Nodes, tuple[Tensor, ...], Features], Tensor]
+"""`(nodes, inputs, features) -> rows`; `inputs` are the rows of each input."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one node takes.
+
+    Attributes:
+        multiply_adds: multiplications with an addition each (or what stands for one).
+        elements: numbers that are kept for the gradient.
+    """
+
+    multiply_adds: int
+    elements: int
 
 
 @dataclass(frozen=True)
@@ -42,35 +73,114 @@ class Reading:
 
 
 class ModuleBank(nn.Module, ABC):
-    """All modules of one family for one domain."""
+    """All modules of one family for one domain.
 
-    def __init__(self, domain: Domain) -> None:
+    Attributes:
+        transparent: the operations whose rows are those of their input, unchanged; an executor
+            need not call them.
+        answers_alike: whether rows of Bool, Number and Value are of one shape, and their answers
+            are best read off all at once.
+        size: of the features it looks at.
+    """
+
+    transparent: ClassVar[frozenset[str]] = frozenset()
+    answers_alike: ClassVar[bool] = False
+
+    def __init__(self, domain: Domain, size: FeatureSize) -> None:
         super().__init__()
         self.domain = domain
+        self.size = size
         self._operations = covering(self.modules_by_operation(), type(self).__name__)
         self._argument_index = {
             (row.name, name): 0 if name is None else index
             for row in OPERATIONS.values()
             for index, name in enumerate(arguments_of(row.argument, domain))
         }
+        outputs = (BOOL, NUMBER, *map(value_of, domain.attribute_names))
+        self._output_index = {output: index for index, output in enumerate(outputs)}
+        possible = torch.zeros(len(outputs), len(domain.answers), dtype=torch.bool)
+        for index, output in enumerate(outputs):
+            possible[index, list(_answers(output, domain))] = True
+        self.register_buffer("_possible", possible, persistent=False)
+        self._possible: Tensor
 
     @abstractmethod
     def modules_by_operation(self) -> Mapping[str, Module]:
         """The module of each operation of the language, no more and no less."""
 
     @abstractmethod
-    def log_probabilities(self, output: Type, rows: Tensor) -> Float[Tensor, "node answer"]:
-        """For rows of a Bool, Number or Value, the logarithm of each answer's probability.
+    def answer_logits(self, kind: Kind, rows: Tensor) -> Float[Tensor, "node answer"]:
+        """For rows of Bool, Number or Value, a logit of each answer that the kind can give.
 
-        Answers that the type cannot give have minus infinity.
+        Those of answers that it cannot give are not looked at. Where answers are alike, rows are
+        of any kinds.
+        """
+
+    def log_probabilities(
+        self, outputs: Sequence[Type], rows: Tensor
+    ) -> Float[Tensor, "node answer"]:
+        """The logarithm of each answer's probability.
+
+        Answers that the type of a row cannot give have minus infinity.
+
+        Args:
+            outputs: the type of each row, all of one kind unless answers are alike.
 
         Raises:
             ProgramTypeError: the domain has no answer of this type.
         """
+        indices = [self._output_index[output] for output in outputs]
+        for output in set(outputs):
+            answers_of(output, self.domain)
+        possible = self._possible[torch.tensor(indices, device=rows.device)]
+        logits = self.answer_logits(outputs[0].kind, rows)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return logits.masked_fill(~possible, -torch.inf).log_softmax(1)
 
     def prepare(self, features: Features) -> Features:
         """What to compute once for a batch, before any module runs; executors call it."""
         return features
+
+    def look(
+        self,
+        operation: str,  # noqa: ARG002 - for families that look
+        argument: Int[Tensor, " node"],  # noqa: ARG002
+        picture: Int[Tensor, " node"],  # noqa: ARG002
+        features: Features,  # noqa: ARG002
+    ) -> Tensor | None:
+        """What nodes of an operation read off prepared features whatever their inputs are.
+
+        Executors call it for all nodes of a batch at once, before any module runs, and hand each
+        module its rows as `Nodes.seen`.
+        """
+        return None
+
+    def check(self, features: Features) -> None:
+        """Refuse features that the modules cannot look at.
+
+        Raises:
+            ShapeError: they are not of the size that the bank was built for.
+            DataError: not all of them are finite numbers.
+        """
+        got = FeatureSize(features.values.shape[2], features.grid)
+        if not self.size.fits(got):
+            raise ShapeError("features", str(self.size), str(got))
+        values = features.values.detach()
+        # A sum shows by itself whether anything is not finite, in a fraction of the time.
+        if values.sum().isfinite():
+            return
+        finite = values.isfinite()
+        if not finite.all():
+            picture = int((~finite).flatten(1).any(1).nonzero()[0])
+            raise DataError("features", "not all values are finite numbers", f"picture {picture}")
+
+    @abstractmethod
+    def cost(self, operation: str, cells: int) -> Cost:
+        """What a node of `operation` takes on pictures of so many cells."""
+
+    @abstractmethod
+    def answer_cost(self, cells: int) -> Cost:
+        """What reading the answer off a row takes."""
 
     @abstractmethod
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
@@ -81,15 +191,10 @@ class ModuleBank(nn.Module, ABC):
         return self._argument_index[operation, argument]
 
     def run(
-        self,
-        operation: str,
-        argument: Int[Tensor, " node"],
-        inputs: tuple[Tensor, ...],
-        features: Features,
-        picture: Int[Tensor, " node"],
+        self, operation: str, nodes: Nodes, inputs: tuple[Tensor, ...], features: Features
     ) -> Tensor:
         """The rows of `operation`."""
-        return self._operations[operation](argument, inputs, features, picture)
+        return self._operations[operation](nodes, inputs, features)
 
     def read(self, output: Type, row: Tensor) -> Reading:
         """One row, without its first dimension, as a person reads it."""
@@ -98,6 +203,13 @@ class ModuleBank(nn.Module, ABC):
             mask = self.mask_probabilities(rows)[0]
             confidence = torch.maximum(mask, 1 - mask).min().item()
             return Reading(confidence, mask=tuple(round(cell, 6) for cell in mask.tolist()))
-        probabilities = self.log_probabilities(output, rows)[0].exp()
+        probabilities = self.log_probabilities([output], rows)[0].exp()
         best = int(probabilities.argmax())
         return Reading(probabilities[best].item(), value=self.domain.answers[best])
+
+
+def _answers(output: Type, domain: Domain) -> tuple[int, ...]:
+    try:
+        return answers_of(output, domain)
+    except ProgramTypeError:
+        return ()

@@ -1,12 +1,33 @@
 """What modules look at: cells of a grid, detected objects, object states, or graph nodes alike."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nmn.errors import ShapeError
+
+
+@dataclass(frozen=True)
+class FeatureSize:
+    """What features are like.
+
+    Attributes:
+        grid: `(rows, columns)` of cells, or None for cells of any number and place.
+    """
+
+    channels: int
+    grid: tuple[int, int] | None = None
+
+    def fits(self, other: "FeatureSize") -> bool:
+        """Whether features of size `other` will do where this size is wanted."""
+        return self.channels == other.channels and self.grid in {None, other.grid}
+
+    def __str__(self) -> str:
+        cells = "" if self.grid is None else f" on a grid of {self.grid[0]}x{self.grid[1]} cells"
+        return f"{self.channels} channels{cells}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +70,7 @@ def grid_features(values: Float[Tensor, "picture channel height width"]) -> Feat
     return Features(cells, positions, present, (height, width))
 
 
+@cache
 def grid_positions(height: int, width: int) -> Float[Tensor, "cell 2"]:
     """Centres of the cells of a grid in [-1, 1], x then y, in row-major order."""
     x = (torch.arange(width) * 2 + 1) / width - 1

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from nmn.config import Config
 from nmn.errors import ShapeError
-from nmn.nn.features import Features, grid_features
+from nmn.nn.features import Features, FeatureSize, grid_features
 
 _MAX_CHANNELS = 4096
 
@@ -41,9 +41,12 @@ class StemConfig(Config):
         return self
 
     @property
-    def channels(self) -> int:
-        """Channels of the features."""
-        return self.layers[-1][0]
+    def size(self) -> FeatureSize:
+        """Channels and cells of the features."""
+        height, width = self.height, self.width
+        for _, kernel, stride in self.layers:
+            height, width = ((side - kernel) // stride + 1 for side in (height, width))
+        return FeatureSize(self.layers[-1][0], (height, width))
 
 
 class Stem(nn.Module):

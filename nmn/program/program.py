@@ -84,6 +84,13 @@ class Program:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.nodes)
+
     @cached_property
     def reachable(self) -> tuple[bool, ...]:
         """For each node, whether the root depends on it."""

@@ -1,8 +1,8 @@
 """Programs laid out to run together: which operations, in which order, on whose results."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 
@@ -12,16 +12,14 @@ from jaxtyping import Bool, Int
 from nmn.domain import Domain
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Program
-from nmn.program.tokens import TokenVocabulary
-from nmn.program.typecheck import ROOT_KINDS, typecheck
-from nmn.program.types import Type
+from nmn.program.steps import MOST_INPUTS, NO_TYPE, step_table
+from nmn.program.typecheck import typecheck
 from nmn.scene.table import Indices
 
 NEEDS_ONE = ("unique", "query")
 """The operations that fail, and do so unless their input is a single object."""
 
-_MOST_INPUTS = max(len(row.inputs) for row in OPERATIONS.values())
-_NO_TYPE = -1
+_FALLIBLE = [list(OPERATIONS).index(name) for name in NEEDS_ONE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +97,15 @@ def compile_programs(programs: Sequence[Program], domain: Domain) -> Plan:
     arities = np.fromiter(map(len, sources), np.intp, len(nodes))
     inputs = _inputs(list(chain.from_iterable(sources)), arities, begins[owners])
 
-    table = _step_table(domain)
+    table = step_table(domain)
     try:
         labels = map(attrgetter("operation", "argument"), nodes)
         steps = np.fromiter(map(table.index.__getitem__, labels), np.intp, len(nodes))
     except KeyError:
         _typecheck(programs, domain)
         raise
-    types = np.append(table.outputs[steps], _NO_TYPE)
-    fits = (types[inputs[:-1]] == table.inputs[steps]).all(axis=1) & (arities <= _MOST_INPUTS)
+    types = np.append(table.outputs[steps], NO_TYPE)
+    fits = (types[inputs[:-1]] == table.inputs[steps]).all(axis=1) & (arities <= MOST_INPUTS)
     if not (fits.all() and table.answers[steps[begins[1:] - 1]].all()):
         _typecheck(programs, domain)
 
@@ -115,7 +113,7 @@ def compile_programs(programs: Sequence[Program], domain: Domain) -> Plan:
     order = np.argsort(keys, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    fallible = np.flatnonzero(table.fallible[steps])
+    fallible = np.flatnonzero(np.isin(table.operations[steps], _FALLIBLE))
     groups = tuple(_groups(keys[order], order, place, inputs))
     return Plan(
         domain,
@@ -135,44 +133,6 @@ def _typecheck(programs: Sequence[Program], domain: Domain) -> None:
         typecheck(program, domain)
 
 
-@dataclass(frozen=True, eq=False)
-class _StepTable:
-    """The steps of a domain, in the order of `TokenVocabulary`; types are counted.
-
-    Attributes:
-        operations: places in `OPERATIONS`.
-        answers: whether a root may be such a step.
-    """
-
-    index: Mapping[tuple[str, str | None], int]
-    operations: Int[np.ndarray, " step"]
-    inputs: Int[np.ndarray, "step input"]
-    outputs: Int[np.ndarray, " step"]
-    answers: Bool[np.ndarray, " step"]
-    fallible: Bool[np.ndarray, " step"]
-
-
-@cache
-def _step_table(domain: Domain) -> _StepTable:
-    steps = [(OPERATIONS[s.operation], s.argument) for s in TokenVocabulary(domain).steps]
-    numbers: dict[Type, int] = {}
-    for row, argument in steps:
-        numbers.setdefault(row.output_type(argument), len(numbers))
-    inputs = np.full((len(steps), _MOST_INPUTS), _NO_TYPE)
-    for step, (row, argument) in enumerate(steps):
-        for position, wanted in enumerate(row.input_types(argument)):
-            inputs[step, position] = numbers[wanted]
-    operations = {name: place for place, name in enumerate(OPERATIONS)}
-    return _StepTable(
-        index={(row.name, argument): step for step, (row, argument) in enumerate(steps)},
-        operations=np.array([operations[row.name] for row, _ in steps]),
-        inputs=inputs,
-        outputs=np.array([numbers[row.output_type(argument)] for row, argument in steps]),
-        answers=np.array([row.output in ROOT_KINDS for row, _ in steps]),
-        fallible=np.array([row.name in NEEDS_ONE for row, _ in steps]),
-    )
-
-
 def _inputs(
     flat: list[int], arities: Int[np.ndarray, " node"], begins: Int[np.ndarray, " node"]
 ) -> Int[np.ndarray, "node_or_none input"]:
@@ -183,10 +143,10 @@ def _inputs(
         begins: for each node, the first one of its program.
     """
     none = len(arities)
-    inputs = np.full((none + 1, _MOST_INPUTS), none)
-    padded = np.array([*flat, *[0] * _MOST_INPUTS], dtype=np.intp)
+    inputs = np.full((none + 1, MOST_INPUTS), none)
+    padded = np.array([*flat, *[0] * MOST_INPUTS], dtype=np.intp)
     taken = np.cumsum(arities) - arities
-    for position in range(_MOST_INPUTS):
+    for position in range(MOST_INPUTS):
         inputs[:-1, position] = np.where(
             arities > position, padded[taken + position] + begins, none
         )

@@ -95,7 +95,7 @@ class _Run:
         domain = load_domain(self.preset.domain)
         self.model = ModuleNetwork(domain, self.preset.model).to(self.device)
         rate = self.preset.training.learning_rate
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=rate, fused=True)
         self.attempt, self.done = attempt, 0
         self.recent: deque[float] = deque(maxlen=WINDOW)
 

@@ -127,5 +127,6 @@ def test_exact_execution_reports_failures(clevr: Domain, batch: Batch) -> None:
 def test_exact_execution_needs_scenes(shapes: Domain, batch: Batch) -> None:
     with pytest.raises(DataError, match="no scene graph"):
         SymbolicExecutor(shapes).run(
-            [parse_program("exists(scene)")], replace(batch, scenes=(None,) * len(batch))
+            [parse_program("exists(scene)")] * len(batch),
+            replace(batch, scenes=(None,) * len(batch)),
         )

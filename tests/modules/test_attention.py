@@ -14,8 +14,9 @@ from nmn.execution.reference import ReferenceExecutor
 from nmn.execution.symbolic import SymbolicExecutor
 from nmn.modules import MODULES, build_bank, register
 from nmn.modules.attention import AttentionBank, AttentionConfig, RelativePositions
-from nmn.modules.base import ModuleBank
-from nmn.nn.features import Features, grid_features
+from nmn.modules.base import ModuleBank, Nodes
+from nmn.nn.features import Features, FeatureSize, grid_features
+from nmn.nn.soft_logic import IMPOSSIBLE
 from nmn.program.program import Program
 from nmn.program.text import parse_program
 from nmn.program.tokens import TokenVocabulary
@@ -30,7 +31,7 @@ STEPS = {"left_of": (-1, 0), "right_of": (1, 0), "above": (0, -1), "below": (0, 
 
 def perfect(domain: Domain) -> AttentionBank:
     """A bank that knows the concepts by one channel each and the relations of a 3x3 grid."""
-    bank = AttentionBank(domain, len(domain.concepts), AttentionConfig())
+    bank = AttentionBank(domain, FeatureSize(len(domain.concepts)), AttentionConfig())
     bank.eval()
     with torch.no_grad():
         bank.concepts.weight.copy_(20 * torch.eye(len(domain.concepts)))
@@ -57,9 +58,12 @@ def run(bank: ModuleBank, program: Program, features: Features) -> list[torch.Te
     prepared = bank.prepare(features)
     picture = torch.zeros(1, dtype=torch.long)
     for node in program.nodes:
-        argument = torch.tensor([bank.argument_index(node.operation, node.argument)])
+        index = bank.argument_index(node.operation, node.argument)
+        argument = torch.tensor([index])
+        seen = bank.look(node.operation, argument, picture, prepared)
+        nodes = Nodes(argument, picture, ((index, 1),), seen)
         inputs = tuple(rows[source] for source in node.inputs)
-        rows.append(bank.run(node.operation, argument, inputs, prepared, picture))
+        rows.append(bank.run(node.operation, nodes, inputs, prepared))
     return rows
 
 
@@ -98,17 +102,17 @@ def test_with_perfect_parameters_every_program_means_what_exact_execution_says(
     rows = run(bank, program, one_hot(scene, domain))
     for result, output, row in zip(results, typecheck(program, domain), rows, strict=True):
         if isinstance(result, frozenset):
-            assert set((row[0] > 0).nonzero().flatten().tolist()) == result
+            assert set((row[0] < 1).nonzero().flatten().tolist()) == result
         elif output.kind is Kind.BOOL:
-            assert (row.item() > 0) is result
+            assert (row.item() < 1) is result
         elif output.kind is Kind.NUMBER:
             assert round(row.item()) == result
         else:
-            assert domain.concepts[int(row[0].argmax())] == as_answer(result)
+            assert domain.concepts[int(row[0].argmin())] == as_answer(result)
 
 
 def test_find_is_filter_of_the_scene(shapes: Domain) -> None:
-    bank = AttentionBank(shapes, 8, AttentionConfig()).eval()
+    bank = AttentionBank(shapes, FeatureSize(8), AttentionConfig()).eval()
     features = grid_features(torch.randn(1, 8, 3, 3))
     found = run(bank, parse_program("find[red]"), features)[-1]
     filtered = run(bank, parse_program("filter[red](scene)"), features)[-1]
@@ -116,7 +120,7 @@ def test_find_is_filter_of_the_scene(shapes: Domain) -> None:
 
 
 def test_only_what_a_program_names_gets_gradient(shapes: Domain) -> None:
-    bank = AttentionBank(shapes, 8, AttentionConfig())
+    bank = AttentionBank(shapes, FeatureSize(8), AttentionConfig())
     features = grid_features(torch.randn(1, 8, 3, 3))
     run(bank, parse_program("exists(relate[above](find[red]))"), features)[-1].sum().backward()  # type: ignore[no-untyped-call]
     assert bank.concepts.weight.grad is not None
@@ -129,7 +133,7 @@ def test_only_what_a_program_names_gets_gradient(shapes: Domain) -> None:
 
 
 def test_while_training_every_cell_gets_gradient(shapes: Domain) -> None:
-    bank = AttentionBank(shapes, 8, AttentionConfig())
+    bank = AttentionBank(shapes, FeatureSize(8), AttentionConfig())
     values = torch.randn(1, 8, 3, 3, requires_grad=True)
     run(bank, parse_program("exists(find[red])"), grid_features(values))[-1].sum().backward()  # type: ignore[no-untyped-call]
     assert values.grad is not None
@@ -142,18 +146,18 @@ def test_absent_cells_are_never_meant(shapes: Domain) -> None:
     present = torch.tensor([[True] * 8 + [False]])
     features = Features(full.values, full.positions, present, full.grid)
     for text in ("find[red]", "relate[below](find[red])", "same[color](find[red])"):
-        assert run(bank, parse_program(text), features)[-1][0, 8] < 0
+        assert run(bank, parse_program(text), features)[-1][0, 8] > 1
 
 
 def test_logarithms_of_probabilities(clevr: Domain) -> None:
-    bank = AttentionBank(clevr, 4, AttentionConfig())
-    yes_no = bank.log_probabilities(BOOL, torch.tensor([0.0, 100.0])).exp()
+    bank = AttentionBank(clevr, FeatureSize(4), AttentionConfig())
+    yes_no = bank.log_probabilities([BOOL, BOOL], torch.tensor([1.0, 1e-30])).exp()
     assert yes_no[:, clevr.answers.index("yes")].tolist() == [0.5, 1.0]
-    numbers = bank.log_probabilities(NUMBER, torch.tensor([2.9])).exp()
+    numbers = bank.log_probabilities([NUMBER], torch.tensor([2.9])).exp()
     assert clevr.answers[int(numbers.argmax())] == "3"
-    rows = torch.full((1, len(clevr.concepts)), -30.0)
-    rows[0, clevr.concepts.index("cyan")] = 5
-    colors = bank.log_probabilities(value_of("color"), rows).exp()
+    rows = torch.full((1, len(clevr.concepts)), IMPOSSIBLE)
+    rows[0, clevr.concepts.index("cyan")] = 0.01
+    colors = bank.log_probabilities([value_of("color")], rows).exp()
     assert clevr.answers[int(colors.argmax())] == "cyan"
     for table in (yes_no, numbers, colors):
         torch.testing.assert_close(table.sum(dim=1), torch.ones(len(table)))
@@ -162,9 +166,9 @@ def test_logarithms_of_probabilities(clevr: Domain) -> None:
 
 
 def test_a_domain_without_numbers_cannot_answer_how_many(shapes: Domain) -> None:
-    bank = AttentionBank(shapes, 4, AttentionConfig())
+    bank = AttentionBank(shapes, FeatureSize(4), AttentionConfig())
     with pytest.raises(ProgramTypeError, match="wanted an answer of domain shapes"):
-        bank.log_probabilities(NUMBER, torch.tensor([1.0]))
+        bank.log_probabilities([NUMBER], torch.tensor([1.0]))
 
 
 def test_a_table_of_positions_is_interpolated() -> None:
@@ -177,7 +181,7 @@ def test_a_table_of_positions_is_interpolated() -> None:
 
 
 def test_parameter_shapes(shapes: Domain) -> None:
-    bank = build_bank("attention", shapes, 16, {"offsets": 5})
+    bank = build_bank("attention", shapes, FeatureSize(16), {"offsets": 5})
     assert {name: tuple(p.shape) for name, p in bank.named_parameters()} == {
         "things.weight": (1, 16),
         "things.bias": (1,),
@@ -193,13 +197,13 @@ def test_a_bank_that_leaves_out_an_operation_cannot_be_made(shapes: Domain) -> N
             return {k: v for k, v in super().modules_by_operation().items() if k != "same"}
 
     with pytest.raises(ValueError, match=r"Partial: missing operations \['same'\]"):
-        Partial(shapes, 4, AttentionConfig())
+        Partial(shapes, FeatureSize(4), AttentionConfig())
 
 
 def test_a_user_adds_a_family(shapes: Domain) -> None:
     register("mine", AttentionConfig, AttentionBank)
     try:
-        assert isinstance(build_bank("mine", shapes, 4, {}), AttentionBank)
+        assert isinstance(build_bank("mine", shapes, FeatureSize(4), {}), AttentionBank)
     finally:
         del MODULES["mine"]
 

@@ -181,3 +181,13 @@ def test_a_program_of_20000_nodes_in_a_row_is_walked_without_recursion() -> None
     assert len(program.path_to(0)) == 20_000
     assert all(program.reachable)
     assert hash(program) == hash(Program(program.nodes))
+
+
+def test_equal_programs_have_equal_hashes_which_are_made_once() -> None:
+    one, other = doubling(2), doubling(2)
+    assert one is not other
+    assert hash(one) == hash(other) == hash(one)
+    assert one.__dict__["_hash"] == other.__dict__["_hash"]
+    assert len({one, other, doubling(3)}) == 2
+    assert one == other
+    assert repr(one) == repr(doubling(2))

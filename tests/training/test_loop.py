@@ -7,7 +7,7 @@ from nmn.data.batch import Batch
 from nmn.data.example import ListDataset
 from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import ConfigError
-from nmn.execution.base import Loss, Model, Prediction
+from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.loop import LoopConfig, Progress, train
 
@@ -26,7 +26,7 @@ class Probe(Model):
         total = (self.value - 3).square() + 0 * noise
         return Loss(total, {"square": total.item(), "noise": noise.item()})
 
-    def predict(self, batch: Batch, *, traces: bool = False) -> Prediction:
+    def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
         raise AssertionError("the loop does not predict", batch, traces)
 
 
