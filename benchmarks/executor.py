@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -183,12 +183,11 @@ def resident(field: str = "VmRSS") -> int:
 def peaks(width: str) -> dict[str, int]:
     """Peak memory of each contender, each in a process of its own."""
     command = [sys.executable, __file__, "--width", width, "--peak"]
-    return {
-        each.name: int(
-            subprocess.run([*command, each.name], check=True, capture_output=True).stdout
-        )
-        for each in CONTENDERS
-    }
+    found = {}
+    for each in CONTENDERS:
+        done = subprocess.run([*command, each.name], check=True, capture_output=True)
+        found[each.name] = int(done.stdout)
+    return found
 
 
 def on_gpu(width: str, direction: Pass, rounds: int) -> Iterator[dict[str, Any]]:
@@ -231,25 +230,54 @@ def cases(widths: list[str], threads: list[int]) -> Iterator[Case]:
                 yield Case(width, per_picture, PASSES[-1], stem=True, threads=count)
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows of one case."""
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows of one case, to print."""
     case = rows[0]
     with_stem = "with the stem" if case["stem"] else "without the stem"
-    print(
+    lines = [
         f"\n{case['width']}, {case['per_picture']} questions a picture, {case['direction']}, "
-        f"{with_stem}, threads: {case['threads']}"
-    )
-    print(f"{'':28} {'q/s':>9} {'ratio':>7} {'GF/q':>7} {'limit':>6} {'share':>6}")
+        f"{with_stem}, threads: {case['threads']}",
+        f"{'':28} {'q/s':>9} {'ratio':>7} {'GF/q':>7} {'limit':>6} {'share':>6}",
+    ]
     for row in rows:
         if "gflops" in row:
-            print(f"{row['contender']:28} {row['gflops']:>9.0f} GFLOP/s")
+            lines.append(f"{row['contender']:28} {row['gflops']:>9.0f} GFLOP/s")
             continue
         limit = f"{row['limit']:>6.2f} {row['share']:>6.0%}" if "limit" in row else ""
-        print(
+        lines.append(
             f"{row['contender']:28} {row['questions_per_second']:>9.1f} {row['ratio']:>7.2f} "
-            f"{row['gflop_per_question']:>7.3f} {limit}",
-            flush=True,
+            f"{row['gflop_per_question']:>7.4f} {limit}"
         )
+    return "\n".join(lines)
+
+
+def measure_all(options: argparse.Namespace, *, silent: bool) -> dict[str, Any]:
+    """Everything, printed as it comes."""
+    what = f"{platform.machine()}, torch {torch.__version__}, {clevr_programs()[0]}"
+    say = (lambda *_: None) if silent else print
+    report: dict[str, Any] = {"machine": what, "cases": [], "peak_mib": {}, "cuda": []}
+    say(f"{what}; batches of {QUESTIONS}, medians of {options.rounds}")
+    for case in cases(options.width, options.threads):
+        rows = measure(case, options.rounds)
+        report["cases"] += rows
+        say(table(rows))
+    for width in options.width if sys.platform == "linux" else ():
+        report["peak_mib"][width] = found = peaks(width)
+        say(f"\n{width}: memory of forward+backward above that of model and batch, in MiB")
+        say("\n".join(f"{name:28} {mib:>9}" for name, mib in found.items()))
+    if not torch.cuda.is_available():
+        say("\nno CUDA device here: nothing measured on one")
+        return report
+    for direction in PASSES:
+        rows = list(on_gpu("paper", direction, options.rounds))
+        report["cuda"] += rows
+        say(f"\n{torch.cuda.get_device_name()}, paper, {direction}, best batch of each")
+        for row in rows:
+            say(
+                f"{row['contender']:28} {row['questions_per_second']:>9.0f} "
+                f"{row['ratio']:>7.1f}  batch {row['batch']}, {row['peak_mib']} MiB"
+            )
+    return report
 
 
 def main() -> None:
@@ -265,34 +293,7 @@ def main() -> None:
     if options.peak:
         peak(options.peak, options.width[0])
         return
-    what = f"{platform.machine()}, torch {torch.__version__}, {clevr_programs()[0]}"
-    report: dict[str, Any] = {"machine": what, "cases": [], "peak_mib": {}, "cuda": []}
-    if not options.json:
-        print(f"{what}; batches of {QUESTIONS}, medians of {options.rounds}")
-    for case in cases(options.width, options.threads):
-        rows = measure(case, options.rounds)
-        report["cases"] += rows
-        if not options.json:
-            show(rows)
-    for width in options.width if sys.platform == "linux" else ():
-        report["peak_mib"][width] = found = peaks(width)
-        if not options.json:
-            print(f"\n{width}: memory of forward+backward above that of model and batch, in MiB")
-            for name, mib in found.items():
-                print(f"{name:28} {mib:>9}")
-    if torch.cuda.is_available():
-        for direction in get_args(Pass):
-            rows = list(on_gpu("paper", direction, options.rounds))
-            report["cuda"] += rows
-            if not options.json:
-                print(f"\n{torch.cuda.get_device_name()}, paper, {direction}, best batch of each")
-                for row in rows:
-                    print(
-                        f"{row['contender']:28} {row['questions_per_second']:>9.0f} "
-                        f"{row['ratio']:>7.1f}  batch {row['batch']}, {row['peak_mib']} MiB"
-                    )
-    elif not options.json:
-        print("\nno CUDA device here: nothing measured on one")
+    report = measure_all(options, silent=options.json)
     if options.json:
         print(json.dumps(report))
 

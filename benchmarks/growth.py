@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from workload import WIDTHS, Width, batch_of, clevr_programs, executor, programs_of, seconds, step
 
 from nmn.domain import Domain, load_domain
@@ -84,8 +85,6 @@ def measure(point: Point, family: str, rounds: int) -> float:
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw all curves into a file."""
-    from matplotlib.figure import Figure
-
     curves = list(dict.fromkeys(row["curve"] for row in rows))
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(curves), sharey=True))

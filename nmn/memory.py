@@ -33,18 +33,19 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    options = {_MMAP_MAX: 0, _TRIM_THRESHOLD: _MOST, _TOP_PAD: _AT_ONCE}
-    return all([mallopt(option, value) == 1 for option, value in options.items()])
+    options = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _MOST), (_TOP_PAD, _AT_ONCE))
+    return all(mallopt(option, value) == 1 for option, value in options)
 
 
 def free_memory() -> float:
     """Bytes that this process can still have; infinite where the system does not say."""
     if resource is None or not sys.platform.startswith("linux"):
         return float("inf")
-    page = os.sysconf("SC_PAGE_SIZE")
-    free = float(os.sysconf("SC_AVPHYS_PAGES") * page)
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    free = next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY:
+        page = os.sysconf("SC_PAGE_SIZE")
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * page
         free = min(free, float(max(0, limit - used)))
     return free

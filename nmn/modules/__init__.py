@@ -15,7 +15,7 @@ MODULES: dict[str, tuple[type[Config], Callable[[Domain, FeatureSize, Any], Modu
     "attention": (AttentionConfig, AttentionBank),
     "tbd": (TbdConfig, TbdBank),
 }
-"""For each family its configuration and how to make it: `(domain, size of the features, config) -> bank`."""
+"""For each family its configuration, and how to make it: `(domain, size, config) -> bank`."""
 
 
 def register(

@@ -44,7 +44,7 @@ _RELATION_GAIN = 8.0
 _FIRST_RELATION = -0.125
 
 _FEW_CELLS = 32
-"""Up to so many cells, a copy of the table for each node costs less than one step for each relation."""
+"""Up to so many cells, a copy of the table for each node is cheaper than a step a relation."""
 
 
 class AttentionConfig(Config):
