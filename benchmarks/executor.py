@@ -2,8 +2,9 @@
 
     python benchmarks/executor.py [--width small paper] [--threads 1 2] [--rounds 5] [--json]
 
-In each round all contenders execute the same batch of 64 questions in turn; figures are medians,
-ratios are those of a round to the one-by-one execution of the `tbd` family in single precision.
+In each round all contenders execute the same batch of 64 questions in turn, quick ones several
+times; figures are medians, ratios are those of a round to the one-by-one execution of the `tbd`
+family in single precision. "forward" is one of many batches in a session without gradient.
 `GF/q` are billions of operations a question (two for a multiplication with its addition, backward
 twice forward), as the modules define them. `limit` is the ratio that would be reached if all these
 operations ran at the speed of a large convolution (128 channels, 14x14 cells, 64 examples, in the

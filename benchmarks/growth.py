@@ -10,7 +10,7 @@ mention otherwise: 64 questions, 10 about a picture, 12x12 cells, programs of th
 import argparse
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from workload import WIDTHS, Width, batch_of, clevr_programs, executor, programs_of, seconds, step
+from workload import (
+    WIDTHS,
+    Width,
+    batch_of,
+    clevr_programs,
+    executor,
+    programs_of,
+    step,
+    step_seconds,
+)
 
 from nmn.domain import Domain, load_domain
 from nmn.memory import keep_freed_memory
@@ -78,9 +87,9 @@ def measure(point: Point, family: str, rounds: int) -> float:
     """Questions a second."""
     made = executor("batched", family, point.width)
     batch = batch_of(point.programs, 10, point.width)
-    run: Callable[[], None] = step(made, batch, "forward+backward")
-    run()
-    return len(point.programs) / median(seconds(run) for _ in range(rounds))
+    step(made, batch, "forward+backward")()
+    taken = [step_seconds(made, batch, "forward+backward") for _ in range(rounds)]
+    return len(point.programs) / median(taken)
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

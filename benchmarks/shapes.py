@@ -1,9 +1,11 @@
 """Train the preset `shapes` on several seeds; time, peak memory, accuracy on a SHAPES folder.
 
-    python benchmarks/shapes.py --data FOLDER [--split val] [--seeds 5] [--json]
+    python benchmarks/shapes.py --data FOLDER [--split val] [--seeds 5] [--reference] [--json]
 
 Every training is a process of its own, timed from its start to its end with all imports and the
-generation of its pictures. Questions are parsed from their English.
+generation of its pictures; "training" is the part from the first step to the last. Questions are
+parsed from their English. With `--reference` each seed is also trained with the reference executor,
+one program after the other, and `ratio` says how much longer its training takes.
 """
 
 import argparse
@@ -35,17 +37,18 @@ def nmn(*arguments: str) -> tuple[dict[str, Any], float, float]:
     return report, seconds, kib / 1024
 
 
-def measure(seed: int, data: str, split: str) -> dict[str, Any]:
+def measure(seed: int, data: str, split: str, executor: str = "batched") -> dict[str, Any]:
     """One training and its evaluation."""
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "model")
-        settings = ("--set", f"seed={seed}", "--out", out, "--device", "cpu")
-        _, seconds, peak = nmn("train", "shapes", *settings)
+        chosen = ("--set", f"seed={seed}", "--set", f"model.executor={executor}")
+        made, seconds, peak = nmn("train", "shapes", *chosen, "--out", out, "--device", "cpu")
         report, _, _ = nmn("evaluate", out, "--data", data, "--split", split)
     unseen = report["by_composition"].get("unseen", {"total": 0})["total"]
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
+        "training": made["training_seconds"],
         "peak_mib": round(peak),
         "unseen": unseen,
         **{name: report[name] for name in ("correct", "total", "accuracy", "interval")},
@@ -58,21 +61,28 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--split", default="val")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--reference", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     runs = []
+    columns = ("seed", "seconds", "training", "peak_mib", "correct", "total", "unseen")
+    if options.reference:
+        columns += ("reference_training", "reference_correct", "ratio")
     if not options.json:
         print(f"{platform.machine()}, {os.cpu_count()} cores")
-        print(f"{'seed':>4} {'seconds':>8} {'peak MiB':>9} {'right':>6} {'of':>6} {'unseen':>7}")
+        print(" ".join(f"{column:>8}" for column in columns))
     for seed in range(options.seeds):
         run = measure(seed, options.data, options.split)
+        if options.reference:
+            other = measure(seed, options.data, options.split, "reference")
+            run["reference_training"] = other["training"]
+            run["reference_correct"] = other["correct"]
+            run["ratio"] = round(other["training"] / run["training"], 2)
         runs.append(run)
         if not options.json:
-            print(
-                f"{run['seed']:>4} {run['seconds']:>8.1f} {run['peak_mib']:>9} "
-                f"{run['correct']:>6} {run['total']:>6} {run['unseen']:>7}",
-                flush=True,
-            )
+            widths = [max(8, len(column)) for column in columns]
+            cells = zip(columns, widths, strict=True)
+            print(" ".join(f"{run[column]:>{width}}" for column, width in cells), flush=True)
     if options.json:
         print(json.dumps({"cores": os.cpu_count(), "runs": runs}))
 

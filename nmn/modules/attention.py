@@ -33,7 +33,7 @@ from nmn.config import Config
 from nmn.domain import Domain
 from nmn.modules.base import Cost, Module, ModuleBank, Nodes
 from nmn.nn.features import Features, FeatureSize
-from nmn.nn.soft_logic import IMPOSSIBLE, LIMIT, any_of, any_other, both, doubts, either, reached
+from nmn.nn.soft_logic import IMPOSSIBLE, any_of, any_other, both, doubts, either, reached
 from nmn.program.types import Kind
 
 Rows = tuple[Tensor, ...]
@@ -129,7 +129,7 @@ class AttentionBank(ModuleBank):
             **known,
             things=seen[:, 0].masked_fill(~features.present, IMPOSSIBLE),
             concepts=seen[:, 1:],
-            relations=doubts(self._relations(features)).contiguous(),
+            relations=self._relations(features),
         )
 
     def look(
@@ -147,36 +147,31 @@ class AttentionBank(ModuleBank):
         return concepts.flatten(0, 1).index_select(0, row)
 
     def _relations(self, features: Features) -> Float[Tensor, "table relation cell cell"]:
-        """Logits of all relations between all cells."""
+        """Doubts of all relations between all cells."""
         if features.grid is not None:
-            logits = self._relations_on_grid(features.positions[0], features.grid)[None]
+            found = self._relations_on_grid(features.positions[0], *features.grid)[None]
             if features.present.all():
-                return logits
-            logits = logits.expand(len(features.values), -1, -1, -1)
+                return found
+            found = found.expand(len(features.values), -1, -1, -1)
         else:
             offsets = features.positions[:, :, None] - features.positions[:, None, :]
-            logits = self.relations(offsets).permute(0, 3, 1, 2)
-        return logits.masked_fill(~features.present[:, None, :, None], -LIMIT)
+            found = doubts(self.relations(offsets)).permute(0, 3, 1, 2)
+        return found.masked_fill(~features.present[:, None, :, None], IMPOSSIBLE).contiguous()
 
     def _relations_on_grid(
-        self, positions: Float[Tensor, "cell 2"], grid: tuple[int, int]
+        self, positions: Float[Tensor, "cell 2"], height: int, width: int
     ) -> Float[Tensor, "relation cell cell"]:
-        """The same, by looking up each offset between two cells of a grid only once."""
-        height, width = grid
+        """The same, from a table of all offsets between two cells of a grid."""
         # The offsets from the last cell and from the first one are all that there are, as
         # coordinates do not depend on each other.
         x, y = positions[:width, 0], positions[::width, 1]
         across = torch.cat([x - x[-1], x[1:] - x[0]])
         down = torch.cat([y - y[-1], y[1:] - y[0]])
-        rows, columns = torch.meshgrid(down, across, indexing="ij")
-        logits = self.relations(torch.stack([columns, rows], dim=-1)).flatten(0, 1)
-        cell = torch.arange(height * width, device=positions.device)
-        row, column = cell // width, cell % width
-        further_down = row[:, None] - row[None, :] + height - 1
-        further_across = column[:, None] - column[None, :] + width - 1
-        offset = further_down * (2 * width - 1) + further_across
-        picked: Tensor = logits.t().index_select(1, offset.flatten())
-        return picked.view(-1, *offset.shape)
+        offsets = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1)
+        table = doubts(self.relations(offsets)).permute(2, 0, 1)
+        # All cells i as seen from one cell j are a window of the table; as j moves on, the window
+        # moves back.
+        return functional.unfold(table[:, None], (height, width)).flip(2)
 
     def modules_by_operation(self) -> Mapping[str, Module]:
         """One method an operation."""

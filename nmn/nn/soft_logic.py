@@ -13,7 +13,7 @@ numbers stay within `exp(+-LIMIT)`, or close, so that their squares are finite i
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -91,10 +91,10 @@ def reached(
     if soft:
         result: Tensor = _SoftlyReached.apply(starts, ways, runs)  # type: ignore[no-untyped-call]
         return result
-    pieces = [
-        torch.maximum(ways[which], starts[piece, None]).amin(2)
-        for piece, which in _pieces(starts, runs)
-    ]
+    pieces = []
+    for piece in _pieces(starts, runs):
+        capped = [torch.maximum(ways[part.ways], starts[part.nodes, None]) for part in piece]
+        pieces += [each.amin(2) for each in capped]
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
 
@@ -107,8 +107,8 @@ class _SoftlyReached(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, starts: Tensor, ways: Tensor, runs: Runs | None) -> Tensor:
         result = torch.empty_like(starts)
-        for piece, _, odds in _odds(starts, ways, runs):
-            torch.sum(odds, 2, out=result[piece])
+        for nodes, _, odds in _odds(starts, ways, runs):
+            torch.sum(odds, 2, out=result[nodes])
         result.reciprocal_()
         ctx.save_for_backward(starts, ways, result)
         ctx.runs = runs
@@ -120,36 +120,69 @@ class _SoftlyReached(torch.autograd.Function):
         weights = gradient * result * result
         of_starts = torch.empty_like(starts)
         of_ways = torch.zeros_like(ways) if ctx.needs_input_grad[1] else None
-        for piece, which, odds in _odds(starts, ways, ctx.runs):
+        for nodes, piece, odds in _odds(starts, ways, ctx.runs):
             squares = odds.square_()
-            torch.bmm(weights[piece, None], squares, out=of_starts[piece, None])
+            torch.bmm(weights[nodes, None], squares, out=of_starts[nodes, None])
             if of_ways is not None:
-                squares *= weights[piece, :, None]
-                if ctx.runs is None:
-                    of_ways[which] = squares
-                else:
-                    of_ways[which] += squares.sum(0, keepdim=True)
+                squares *= weights[nodes, :, None]
+                for part, own in piece.within():
+                    if ctx.runs is None:
+                        of_ways[part.ways] = squares[own]
+                    else:
+                        of_ways[part.ways] += squares[own].sum(0, keepdim=True)
         return of_starts, of_ways, None
 
 
-def _odds(starts: Tensor, ways: Tensor, runs: Runs | None) -> Iterator[tuple[slice, slice, Tensor]]:
-    """`1 / (ways + starts)` in pieces that all use the same memory: nodes, their ways, odds."""
-    pieces = list(_pieces(starts, runs))
-    most = max((piece.stop - piece.start for piece, _ in pieces), default=0)
+class _Part(NamedTuple):
+    """Nodes that take one way, or each their own."""
+
+    nodes: slice
+    ways: slice
+
+
+class _Piece(tuple[_Part, ...]):
+    """What is worked on at once."""
+
+    __slots__ = ()
+
+    @property
+    def nodes(self) -> slice:
+        return slice(self[0].nodes.start, self[-1].nodes.stop)
+
+    def within(self) -> Iterator[tuple[_Part, slice]]:
+        """Each part, and where it is in the piece."""
+        first = self.nodes.start
+        return ((part, slice(part.nodes.start - first, part.nodes.stop - first)) for part in self)
+
+
+def _odds(
+    starts: Tensor, ways: Tensor, runs: Runs | None
+) -> Iterator[tuple[slice, _Piece, Tensor]]:
+    """`1 / (ways + starts)` in pieces that all use the same memory: their nodes, they, the odds."""
+    pieces = _pieces(starts, runs)
+    most = max((piece.nodes.stop - piece.nodes.start for piece in pieces), default=0)
     memory = ways.new_empty(most, *ways.shape[1:])
-    for piece, which in pieces:
-        out = memory[: piece.stop - piece.start]
-        yield piece, which, torch.add(ways[which], starts[piece, None], out=out).reciprocal_()
+    for piece in pieces:
+        nodes = piece.nodes
+        for part, own in piece.within():
+            torch.add(ways[part.ways], starts[part.nodes, None], out=memory[own])
+        yield nodes, piece, memory[: nodes.stop - nodes.start].reciprocal_()
 
 
-def _pieces(starts: Tensor, runs: Runs | None) -> Iterator[tuple[slice, slice]]:
-    """Nodes to work on at once, and their ways: one for all of them, or one each."""
+def _pieces(starts: Tensor, runs: Runs | None) -> list[_Piece]:
     nodes, cells = starts.shape
     most = _CPU_PIECE if starts.device.type == "cpu" else _GPU_PIECE
     size = max(1, most // (cells * cells))
+    pieces: list[list[_Part]] = []
     first = 0
     for way, count in [(None, nodes)] if runs is None else runs:
-        for begin in range(first, first + count, size):
-            piece = slice(begin, min(begin + size, first + count))
-            yield piece, piece if way is None else slice(way, way + 1)
-        first += count
+        begin, end = first, first + count
+        while begin < end:  # a piece ends where a multiple of its size does
+            stop = min(end, (begin // size + 1) * size)
+            if begin % size == 0:
+                pieces.append([])
+            part = slice(begin, stop)
+            pieces[-1].append(_Part(part, part if way is None else slice(way, way + 1)))
+            begin = stop
+        first = end
+    return [_Piece(piece) for piece in pieces]

@@ -54,6 +54,7 @@ def run_training(
     resumed_at = run.done
     data = training_data(preset, stage)
     vocabulary = vocabulary_of(example.tokens for example in data)
+    training_started = time.perf_counter()
     with cpu_threads(preset.training.threads):
         while not run.finished(data, vocabulary, stage):
             run.begin(run.attempt + 1)
@@ -61,6 +62,7 @@ def run_training(
         "data": data.name,
         "examples": len(data),
         "seconds": round(time.perf_counter() - started, 1),
+        "training_seconds": round(time.perf_counter() - training_started, 1),
         "resumed_at": resumed_at,
         "restarts": run.attempt,
         "metrics": {"loss": sum(run.recent) / len(run.recent)},
