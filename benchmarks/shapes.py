@@ -65,9 +65,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     runs = []
-    columns = ("seed", "seconds", "training", "peak_mib", "correct", "total", "unseen")
+    columns = ["seed", "seconds", "training", "peak_mib", "correct", "total", "unseen"]
     if options.reference:
-        columns += ("reference_training", "reference_correct", "ratio")
+        columns += ["reference_training", "reference_correct", "ratio"]
     if not options.json:
         print(f"{platform.machine()}, {os.cpu_count()} cores")
         print(" ".join(f"{column:>8}" for column in columns))

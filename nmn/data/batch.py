@@ -58,9 +58,11 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
     """A batch of `examples`.
 
     Raises:
-        DataError: an example without picture, pictures of different sizes, or an answer that
+        DataError: no examples, one without picture, pictures of different sizes, or an answer that
             the domain does not have.
     """
+    if not examples:
+        raise DataError("batch", "wanted at least one example, got none")
     places: dict[int, int] = {}
     pictures: list[Picture] = []
     for example in examples:

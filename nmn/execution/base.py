@@ -133,6 +133,10 @@ class Model(nn.Module, ABC):
 
     domain: Domain
 
+    def at_once(self, questions: int) -> int:
+        """How many questions of a batch of so many are held in memory together."""
+        return questions
+
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """The loss on a batch whose answers are known; all randomness from `generator`."""

@@ -49,6 +49,10 @@ class ModuleNetwork(Model):
             else ReferenceExecutor(stem, bank)
         )
 
+    def at_once(self, questions: int) -> int:
+        """As the batched executor is set; see `Model`."""
+        return min(questions, self.config.batched.questions_at_once or questions)
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:  # noqa: ARG002 - contract
         """Negative log-likelihood of the right answers, given the programs.
 

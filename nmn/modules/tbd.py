@@ -206,9 +206,10 @@ class TbdBank(ModuleBank):
             bias = torch.cat([readout.bias for readout in columns])
             logits = (maps * weight).sum(3) + bias[:, None]
             return _probabilities(_taken(logits, rectangle))
-        parts = self._parts_of_maps(stacks, nodes, inputs, features)
-        modules = zip(readouts, parts, strict=True)
-        return _probabilities(_joined([readout(part).squeeze(2) for readout, part in modules]))
+        maps = self._separate_maps(stacks, nodes, inputs, features)
+        weight, bias = _repeated(readouts, nodes.runs)
+        logits = (maps @ weight.to(maps.dtype)[:, :, None]).squeeze(2)
+        return _probabilities(logits + bias[:, None])
 
     def _maps(self, name: str, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         """Convolutions over what the mask shows."""
@@ -216,27 +217,20 @@ class TbdBank(ModuleBank):
         if self._groups(nodes):
             rectangle, maps = self._rectangle_of_maps(stacks, nodes, inputs, features)
             return _taken(maps, rectangle)
-        return _joined(self._parts_of_maps(stacks, nodes, inputs, features))
+        return self._separate_maps(stacks, nodes, inputs, features)
 
     def _compared(self, name: str, nodes: Nodes, inputs: Rows, _: Features) -> Tensor:
         """Convolutions over both maps, one upon the other."""
         maps = _as_maps(torch.cat(inputs, 2), self.grid)
         lengths = [count for _, count in nodes.runs]
-        parts = run_separately(self._stacks(name, nodes.runs), lengths, maps)
-        return _joined([_as_rows(part) for part in parts])
+        return _as_rows(run_separately(self._stacks(name, nodes.runs), lengths, maps))
 
     def _same(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         """How alike each cell is to the first of those where the mask is largest."""
         (mask,) = inputs
         values = features.values.index_select(0, nodes.picture)
         vector = values[torch.arange(len(mask), device=mask.device), _first_largest(mask)]
-        modules = zip(self._readouts("same", nodes.runs), nodes.runs, strict=True)
-        repeated = [
-            (readout.weight.expand(count, -1), readout.bias.expand(count))
-            for readout, (_, count) in modules
-        ]
-        weight = _joined([weight for weight, _ in repeated])
-        bias = _joined([bias for _, bias in repeated])
+        weight, bias = _repeated(self._readouts("same", nodes.runs), nodes.runs)
         # A 1x1 convolution of the products of both vectors, without making the products.
         alike = (values @ (vector * weight[:, :-1]).to(values.dtype)[:, :, None]).squeeze(2)
         return _probabilities(alike.to(mask.dtype) + mask * weight[:, -1:] + bias[:, None])
@@ -264,14 +258,13 @@ class TbdBank(ModuleBank):
         elements = row * len(nodes.picture) / len(nodes.runs)
         return self.size.channels <= most and elements <= _GROUPED_ELEMENTS
 
-    def _parts_of_maps(
+    def _separate_maps(
         self, stacks: Sequence[ConvolutionStack], nodes: Nodes, inputs: Rows, features: Features
-    ) -> list[Tensor]:
-        """The maps `(node, cell, channel)` of each module on its nodes."""
+    ) -> Float[Tensor, "node cell channel"]:
+        """The maps of all nodes, module after module."""
         shown = _shown(features.values, nodes.picture, inputs)
         lengths = [count for _, count in nodes.runs]
-        parts = run_separately(stacks, lengths, _as_maps(shown, self.grid))
-        return [_as_rows(part) for part in parts]
+        return _as_rows(run_separately(stacks, lengths, _as_maps(shown, self.grid)))
 
     def _rectangle_of_maps(
         self, stacks: Sequence[ConvolutionStack], nodes: Nodes, inputs: Rows, features: Features
@@ -377,8 +370,16 @@ def _wide(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+def _repeated(
+    readouts: Sequence[nn.Linear], runs: Runs
+) -> tuple[Float[Tensor, "node channel"], Float[Tensor, " node"]]:
+    """Weights and biases for each node."""
+    pairs = list(zip(readouts, runs, strict=True))
+    weights = [readout.weight.expand(count, -1) for readout, (_, count) in pairs]
+    biases = [readout.bias.expand(count) for readout, (_, count) in pairs]
+    if len(pairs) == 1:
+        return weights[0], biases[0]
+    return torch.cat(weights), torch.cat(biases)
 
 
 def _taken(levels: Tensor, rectangle: Rectangle) -> Tensor:

@@ -44,10 +44,18 @@ class ConvolutionStack(nn.Module):
         self, maps: Float[Tensor, "node _ height width"]
     ) -> Float[Tensor, "node channel height width"]:
         """The maps after all layers, in the memory order that they came in."""
-        for layer in self.layers:
+        return functional.relu_(self.before_last_relu(maps))
+
+    def before_last_relu(
+        self, maps: Float[Tensor, "node _ height width"]
+    ) -> Float[Tensor, "node channel height width"]:
+        """The same without the last ReLU, for the maps of several stacks to have it together."""
+        *first, last = self.layers
+        for layer in first:
             # In place, so that only one copy is kept for the gradient.
             maps = functional.relu_(layer(maps))
-        return maps
+        result: Tensor = last(maps)
+        return result
 
     def multiply_adds(self, cells: int) -> int:
         """Multiplications for one row of so many cells, as if no cell were at the border."""
@@ -67,12 +75,15 @@ def run_separately(
     stacks: Sequence[ConvolutionStack],
     lengths: Sequence[int],
     maps: Float[Tensor, "node _ height width"],
-) -> list[Float[Tensor, "_ channel height width"]]:
-    """The maps of each stack, one stack after the other."""
+) -> Float[Tensor, "node channel height width"]:
+    """The maps of all stacks, computed one stack after the other; channels last in memory."""
     if len(stacks) == 1:
-        return [stacks[0](maps)]
+        found: Tensor = stacks[0](maps)
+        return found
     parts = torch.split(maps, list(lengths))
-    return [stack(part) for stack, part in zip(stacks, parts, strict=True)]
+    pairs = zip(stacks, parts, strict=True)
+    rows = [stack.before_last_relu(part).permute(0, 2, 3, 1) for stack, part in pairs]
+    return functional.relu_(torch.cat(rows)).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)

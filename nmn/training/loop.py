@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from nmn.config import Config
 from nmn.data.batch import Batch, collate
 from nmn.data.example import Dataset
 from nmn.data.vocabulary import WordVocabulary
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, OutOfMemoryError
 from nmn.execution.base import Model
+from nmn.execution.costs import is_out_of_memory
 from nmn.seeding import child_seed, generator
 
 
@@ -103,11 +104,28 @@ def train(
             group["lr"] = config.rate(step)
         loss = model.loss(batch, randomness)
         optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        _backward(loss.total, model.at_once(len(batch)))
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
         report(Progress(step + 1, loss.total.item(), dict(loss.parts)))
     model.eval()
+
+
+def _backward(loss: Tensor, questions: int) -> None:
+    """The gradient of a loss.
+
+    Args:
+        questions: how many were executed at once for it.
+
+    Raises:
+        OutOfMemoryError: with fewer at once.
+    """
+    try:
+        loss.backward()  # type: ignore[no-untyped-call]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(loss.device.type, questions, max(1, questions // 2)) from error
 
 
 class _Order:

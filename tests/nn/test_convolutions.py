@@ -89,7 +89,7 @@ def test_grouped_is_separate(lengths: list[int]) -> None:
     stacks = [ConvolutionStack(3, LAYERS).double() for _ in lengths]
     parameters = [parameter for stack in stacks for parameter in stack.parameters()]
     maps = torch.randn(sum(lengths), 3, 4, 5, dtype=torch.float64, requires_grad=True)
-    separate = torch.cat(run_separately(stacks, lengths, maps))
+    separate = run_separately(stacks, lengths, maps)
     rectangle = arrange(lengths)
     levels = maps.permute(0, 2, 3, 1)[list(rectangle.rows)]
     levels = levels.unflatten(0, (rectangle.height, -1))  # type: ignore[no-untyped-call]
