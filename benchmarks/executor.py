@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -120,6 +121,20 @@ def convolution_speed(direction: Pass, precision: str, device: str = "cpu") -> f
     run()
     count_each = 2e-9 * 9 * channels * channels * side * side * count
     return count_each * (3 if backward else 1) / seconds(run, device)
+
+
+def planning() -> float:
+    """Milliseconds that planning a batch takes, its programs compiled, 10 questions a picture."""
+    made = executor("batched", "attention", WIDTHS["small"])
+    assert isinstance(made, BatchedExecutor)
+    taken = []
+    for turn in range(20):
+        batch = programs_of(load_domain("clevr"), turn * QUESTIONS, QUESTIONS)
+        pictures = [place // 10 for place in range(QUESTIONS)]
+        for _ in range(2):  # remembered from the second time on
+            made.plan(batch, pictures)
+        taken.append(seconds(partial(made.plan, batch, pictures)))
+    return 1e3 * median(taken)
 
 
 def measure(case: Case, rounds: int, device: str = "cpu") -> list[dict[str, Any]]:
@@ -258,6 +273,8 @@ def measure_all(options: argparse.Namespace, *, silent: bool) -> dict[str, Any]:
     say = (lambda *_: None) if silent else print
     report: dict[str, Any] = {"machine": what, "cases": [], "peak_mib": {}, "cuda": []}
     say(f"{what}; batches of {QUESTIONS}, medians of {options.rounds}")
+    report["planning_ms"] = planning()
+    say(f"planning of {QUESTIONS} compiled questions: {report['planning_ms']:.2f} ms")
     for case in cases(options.width, options.threads):
         rows = measure(case, options.rounds)
         report["cases"] += rows

@@ -191,7 +191,7 @@ def step_seconds(made: Executor, batch: Batch, direction: Pass) -> float:
     return median(taken)
 
 
-def seconds(run: Callable[[], None], device: str = "cpu") -> float:
+def seconds(run: Callable[[], object], device: str = "cpu") -> float:
     """The time that one call takes."""
     if device == "cuda":
         torch.cuda.synchronize()

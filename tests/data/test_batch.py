@@ -58,6 +58,11 @@ def test_unfit_examples_are_named(
         collate([data[0], broken], shapes, WordVocabulary(()))
 
 
+def test_a_batch_of_nothing_is_an_error(shapes: Domain) -> None:
+    with pytest.raises(DataError, match="wanted at least one example, got none"):
+        collate([], shapes, WordVocabulary(()))
+
+
 def test_pictures_of_two_sizes_are_named(shapes: Domain, data: ListDataset) -> None:
     assert data[1].picture is not None
     smaller = replace(data[1], picture=data[1].picture[:20])

@@ -187,6 +187,16 @@ def rows_of(made: Plan, groups: Sequence[int]) -> list[int]:
     ]
 
 
+def test_answers_that_are_alike_are_one_group() -> None:
+    texts = ("exists(find[red])", "count(find[red])", "query[color](unique(find[cube]))")
+    compiler = Compiler(CLEVR, UNIQUE)
+    compiled = [compiler.compile(parse_program(text)) for text in texts]
+    made = plan(compiled, [0, 0, 0], CLEVR, answers_alike=True)
+    (group,) = made.answers
+    assert [str(each) for each in group.types] == ["Bool", "Number", "Value[color]"]
+    assert made.programs == (0, 1, 2)
+
+
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_every_plan_computes_each_node_once_and_after_its_inputs(data: st.DataObject) -> None:

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from nmn.data.batch import Batch
 from nmn.data.example import ListDataset
 from nmn.data.vocabulary import WordVocabulary
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, OutOfMemoryError
 from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.loop import LoopConfig, Progress, train
@@ -103,3 +104,37 @@ def test_an_empty_stage_of_the_curriculum_is_an_error() -> None:
     data = generate_shapes(ShapesWorldConfig(relation_counts=(0, 1)), 0, "train", 8)
     with pytest.raises(ConfigError, match="no question has at most 0 relations"):
         run(data, LoopConfig(steps=2, curriculum=((1, 0),)))
+
+
+class _TooLarge(torch.autograd.Function):
+    """A step whose gradient does not fit into memory."""
+
+    @staticmethod
+    def forward(_: Any, value: torch.Tensor) -> torch.Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(_: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * torch.empty(1 << 50).sum()
+
+
+def test_a_gradient_that_does_not_fit_is_an_error_with_advice(data: ListDataset) -> None:
+    class Hungry(Probe):
+        def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+            return Loss(_TooLarge.apply(super().loss(batch, generator).total))  # type: ignore[no-untyped-call]
+
+    model = Hungry()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    with pytest.raises(OutOfMemoryError, match="8 questions at once; nearest: questions_at_once=4"):
+        train(model, optimizer, data, WordVocabulary(()), LoopConfig(batch_size=8), 0)
+
+
+def test_other_errors_of_a_gradient_pass_through(data: ListDataset) -> None:
+    class Wrong(Probe):
+        def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+            return Loss(super().loss(batch, generator).total.detach())
+
+    model = Wrong()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        train(model, optimizer, data, WordVocabulary(()), LoopConfig(), 0)
