@@ -5,7 +5,8 @@ from collections import Counter
 import networkx as nx
 import torch
 
-from nmn.execution.plan import NONE, PHASES, Plan
+from nmn.execution.merged import NONE
+from nmn.execution.plan import PHASES, Plan
 from nmn.memory import free_memory
 from nmn.modules.base import Cost, ModuleBank
 from nmn.program.ops import OPERATIONS

@@ -1,8 +1,7 @@
 """From programs and their pictures to a plan: what to compute together, in which order.
 
-Three steps: `merge` makes one graph of all programs, in which equal nodes (same step, picture and
-inputs) are one; `schedule` puts its nodes into groups that are one call each; `plan` does both. A
-plan is pure data and says nothing of tensors; `nmn.execution.batched` runs it.
+All programs become one graph (`nmn.execution.merged`), and its nodes groups that are one call each.
+A plan is pure data and says nothing of tensors; `nmn.execution.batched` runs it.
 
 The order is an agenda: of all operations that have ready nodes the one goes next of whose nodes
 still to come the largest share is ready, so that groups grow large. Masks come first, then what is
@@ -12,20 +11,18 @@ read off them, then comparisons: no mask waits for a later phase.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from jaxtyping import Int
 
 from nmn.domain import Domain
-from nmn.errors import DataError, ProgramTypeError
+from nmn.errors import ProgramTypeError
 from nmn.execution.compiled import CompiledProgram
+from nmn.execution.merged import NONE, MergedGraph, check, merge
 from nmn.program.ops import OPERATIONS
-from nmn.program.steps import NO_TYPE, step_table
-from nmn.program.typecheck import answers_of
+from nmn.program.steps import step_table
 from nmn.program.types import Kind, Type
-
-NONE = -1
-"""In place of an input that a node does not have."""
 
 _NAMES = tuple(OPERATIONS)
 
@@ -37,73 +34,6 @@ def _phase(name: str) -> int:
 
 PHASES = tuple(_phase(name) for name in _NAMES)
 """For each operation 0 if it gives a mask, 1 if it reads one, 2 if it compares what was read."""
-
-
-@dataclass(frozen=True, eq=False)
-class MergedGraph:
-    """All nodes of a batch of programs, equal ones once.
-
-    Attributes:
-        steps: for each node its place in `StepTable.steps`.
-        pictures: for each node the index of its picture.
-        inputs: the nodes that feed it, or `NONE`.
-        roots: for each program the node of its answer.
-        needed: the first so many nodes are those that answers depend on.
-        rows: for each program the nodes of its compiled rows, as far as they are in the graph.
-    """
-
-    domain: Domain
-    steps: Int[np.ndarray, " node"]
-    pictures: Int[np.ndarray, " node"]
-    inputs: Int[np.ndarray, "node 2"]
-    roots: tuple[int, ...]
-    needed: int
-    rows: tuple[tuple[int, ...], ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def label(self, node: int) -> str:
-        """`filter[red]`."""
-        return step_table(self.domain).steps[int(self.steps[node])].label
-
-
-def merge(
-    programs: Sequence[CompiledProgram],
-    pictures: Sequence[int],
-    domain: Domain,
-    whole: Collection[int] = (),
-) -> MergedGraph:
-    """One graph of all programs, the i-th on picture `pictures[i]`.
-
-    Args:
-        whole: programs of which also those nodes are wanted that the answer does not depend on.
-    """
-    known: dict[tuple[int, int, int, int], int] = {}
-    number = known.setdefault
-    rows: list[list[int]] = []
-    for compiled, picture in zip(programs, pictures, strict=True):
-        nodes = [NONE]
-        for step, first, second in compiled.needed:
-            nodes.append(number((step, picture, nodes[first], nodes[second]), len(known)))
-        rows.append(nodes)
-    needed = len(known)
-    for program in whole:
-        nodes, picture = rows[program], pictures[program]
-        for step, first, second in programs[program].unneeded:
-            nodes.append(number((step, picture, nodes[first], nodes[second]), len(known)))
-    columns = np.array(list(known), dtype=np.intp).reshape(-1, 4)
-    return MergedGraph(
-        domain,
-        columns[:, 0],
-        columns[:, 1],
-        columns[:, 2:],
-        tuple(
-            nodes[1 + compiled.row_of[-1]] for nodes, compiled in zip(rows, programs, strict=True)
-        ),
-        needed,
-        tuple(tuple(nodes[1:]) for nodes in rows),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,49 +160,6 @@ def schedule(graph: MergedGraph, *, answers_alike: bool = False) -> Plan:
     return _schedule(graph, answers_alike)
 
 
-def check(graph: MergedGraph) -> None:
-    """Refuse a graph that cannot be computed; see `schedule` (which finds the cycles)."""
-    table = step_table(graph.domain)
-    if not graph.roots:
-        raise DataError("batch", "wanted at least one program, got none")
-    count = len(graph)
-    shapes = tuple(column.shape for column in (graph.steps, graph.pictures, graph.inputs))
-    if shapes != ((count,), (count,), (count, 2)):
-        raise DataError(
-            "graph", f"wanted as many pictures and pairs of inputs as steps, got {shapes}"
-        )
-    first = graph.inputs[: max(graph.needed, 0)]
-    for name, values, begin, end, of in (
-        ("step", graph.steps, 0, len(table.steps), "node"),
-        ("picture", graph.pictures, 0, None, "node"),
-        ("needed", np.array([graph.needed]), 0, count + 1, ""),
-        ("input", first, NONE, graph.needed, "node"),
-        ("input", graph.inputs, NONE, count, "node"),
-        ("root", np.array(graph.roots), 0, count, "program"),
-    ):
-        wrong = values < begin if end is None else (values < begin) | (values >= end)
-        if wrong.any():
-            bounds = f"at least {begin}" if end is None else f"{begin} to {end - 1}"
-            where = f"{of} {np.argwhere(wrong)[0][0]}" if of else ""
-            raise DataError("graph", f"{name} {values[wrong][0]}; wanted {bounds}", where)
-    outputs = np.append(table.outputs[graph.steps], NO_TYPE)
-    misfits = (outputs[graph.inputs] != table.inputs[graph.steps]).any(axis=1)
-    if misfits.any():
-        node = int(misfits.argmax())
-        wanted, got = (
-            ", ".join(str(table.types[t]) for t in types if t != NO_TYPE) or "no inputs"
-            for types in (table.inputs[graph.steps[node]], outputs[graph.inputs[node]])
-        )
-        raise ProgramTypeError((f"node {node}", graph.label(node)), wanted, got)
-    for root in graph.roots:
-        if not table.answers[graph.steps[root]]:
-            path = (f"node {root}", graph.label(root))
-            got = str(table.types[outputs[root]])
-            raise ProgramTypeError(path, "Bool, Number or Value at the root", got)
-    for output in set(outputs[list(graph.roots)].tolist()):
-        answers_of(table.types[output], graph.domain)
-
-
 def _schedule(graph: MergedGraph, answers_alike: bool) -> Plan:
     table = step_table(graph.domain)
     steps = graph.steps.tolist()
@@ -288,22 +175,15 @@ def _schedule(graph: MergedGraph, answers_alike: bool) -> Plan:
     sources = np.append(place, NONE)[graph.inputs[order]].T
     picker = _Picker(bounds)
     first, second = sources.tolist()
-    arguments = table.arguments[ordered]
-    changes = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
+    arguments = table.arguments[ordered].tolist()
     groups: list[Group] = []
-    run = 0
     for begin, end in bounds:
-        step = table.steps[ordered[begin]]
-        arity = len(OPERATIONS[step.operation].inputs)
+        operation = table.steps[ordered[begin]].operation
+        arity = len(OPERATIONS[operation].inputs)
         inputs = tuple(picker.pick(places, begin, end) for places in (first, second)[:arity])
-        runs = []
-        at = begin
-        while at < end:
-            run = run + 1 if run < len(changes) and changes[run] <= at else run
-            until = min(end, changes[run] if run < len(changes) else end)
-            runs.append((int(arguments[at]), until - at))
-            at = until
-        groups.append(Group(step.operation, begin, end, tuple(runs), inputs))
+        runs = groupby(arguments[begin:end])
+        lengths = tuple((argument, sum(1 for _ in run)) for argument, run in runs)
+        groups.append(Group(operation, begin, end, lengths, inputs))
     index = np.array([arguments, graph.pictures[order], first, second])
     answers, programs, answer_index = _answers(graph, place, picker, answers_alike)
     return Plan(graph, tuple(groups), place, index, answers, answer_index, programs)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from nmn.domain import Domain
 from nmn.execution.compiled import Compiler
-from nmn.execution.plan import NONE, PHASES, MergedGraph, Plan, merge, plan
+from nmn.execution.merged import NONE, MergedGraph, merge
+from nmn.execution.plan import PHASES, Plan, plan
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Node, Program
 from nmn.program.steps import step_table

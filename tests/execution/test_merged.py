@@ -9,7 +9,8 @@ import torch
 from nmn.domain import Domain
 from nmn.errors import DataError, NMNError, ProgramTypeError
 from nmn.execution.compiled import Compiler
-from nmn.execution.plan import NONE, MergedGraph, merge, schedule
+from nmn.execution.merged import NONE, MergedGraph, merge
+from nmn.execution.plan import schedule
 from nmn.program.steps import step_table
 from nmn.program.text import parse_program
 from tests.execution.engines import batch_of, engines, sample_programs
