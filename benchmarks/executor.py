@@ -146,17 +146,14 @@ def measure(case: Case, rounds: int, device: str = "cpu") -> list[dict[str, Any]
     taken: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     counts: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     speeds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
-    for turn in range(-1, rounds):  # the first is for warming up
-        programs = programs_of(domain, (turn + 1) * QUESTIONS, QUESTIONS)
+    for turn in range(rounds):
+        programs = programs_of(domain, turn * QUESTIONS, QUESTIONS)
         batch = batch_of(programs, case.per_picture, width, with_stem=case.stem, device=device)
         for each, one in made.items():
-            needed = step_seconds(one, batch, case.direction)
-            if turn >= 0:
-                taken[each.name].append(needed)
-                counts[each.name].append(operations(one, batch, case.direction, width))
-        if turn >= 0:
-            for precision, found in speeds.items():
-                found.append(convolution_speed(case.direction, precision, device))
+            taken[each.name].append(step_seconds(one, batch, case.direction))
+            counts[each.name].append(operations(one, batch, case.direction, width))
+        for precision, found in speeds.items():
+            found.append(convolution_speed(case.direction, precision, device))
     rows = []
     for each in CONTENDERS:
         ratios = [base / own for base, own in zip(taken[BASE.name], taken[each.name], strict=True)]
@@ -217,7 +214,6 @@ def on_gpu(width: str, direction: Pass, rounds: int) -> Iterator[dict[str, Any]]
             batch = batch_of(programs_of(domain, 0, questions), 10, WIDTHS[width], device="cuda")
             torch.cuda.reset_peak_memory_stats()
             try:
-                step(made, batch, direction)()
                 taken = [step_seconds(made, batch, direction) for _ in range(rounds)]
                 speed = questions / median(taken)
             except torch.OutOfMemoryError:

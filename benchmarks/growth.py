@@ -87,7 +87,6 @@ def measure(point: Point, family: str, rounds: int) -> float:
     """Questions a second."""
     made = executor("batched", family, point.width)
     batch = batch_of(point.programs, 10, point.width)
-    step(made, batch, "forward+backward")()
     taken = [step_seconds(made, batch, "forward+backward") for _ in range(rounds)]
     return len(point.programs) / median(taken)
 

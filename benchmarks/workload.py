@@ -178,13 +178,12 @@ def step(made: Executor, batch: Batch, direction: Pass) -> Callable[[], None]:
 def step_seconds(made: Executor, batch: Batch, direction: Pass) -> float:
     """The time of one execution of a batch, one of many: the median of those in half a second.
 
-    Without gradient they are in one session, and the first is for warming up.
+    One before them is not timed; without gradient all are in one session.
     """
     run = step(made, batch, direction)
     device = batch.pictures.device.type
     with made.session() if direction == "forward" else nullcontext():
-        if direction == "forward":
-            run()
+        run()
         taken = [seconds(run, device)]
         while sum(taken) < _LONG_ENOUGH:
             taken.append(seconds(run, device))

@@ -123,12 +123,14 @@ class AttentionBank(ModuleBank):
         weight = torch.cat([self.things.weight, self.concepts.weight])
         bias = torch.cat([self.things.bias, self.concepts.bias])
         logits = functional.linear(features.values, weight, bias).transpose(1, 2)
-        seen = doubts(logits.to(features.values.dtype).contiguous())
+        # Logits of narrow types are doubts in single precision: masks keep their differences.
+        dtype = torch.promote_types(features.values.dtype, torch.float32)
+        seen = doubts(logits.to(dtype).contiguous())
         known = {field.name: getattr(features, field.name) for field in fields(Features)}
         return AttentionFeatures(
             **known,
             things=seen[:, 0].masked_fill(~features.present, IMPOSSIBLE),
-            concepts=seen[:, 1:],
+            concepts=seen[:, 1:].contiguous(),
             relations=self._relations(features),
         )
 

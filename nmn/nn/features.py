@@ -65,7 +65,9 @@ def grid_features(values: Float[Tensor, "picture channel height width"]) -> Feat
     """The cells of a feature map as features, with positions on the grid."""
     pictures, _, height, width = values.shape
     cells = values.flatten(2).transpose(1, 2)
-    positions = grid_positions(height, width).to(values).expand(pictures, -1, -1)
+    dtype = torch.promote_types(values.dtype, torch.float32)
+    places = grid_positions(height, width).to(values.device, dtype)
+    positions = places.expand(pictures, -1, -1)
     present = torch.ones(pictures, height * width, dtype=torch.bool, device=values.device)
     return Features(cells, positions, present, (height, width))
 
