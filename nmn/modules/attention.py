@@ -93,7 +93,8 @@ class RelativePositions(nn.Module):
         spacing = self._centres[1] - self._centres[0]
         near = (1 - (offsets[..., None] - self._centres).abs() / spacing).clamp(min=0)
         table = _RELATION_GAIN * self.table
-        return torch.einsum("...x,...y,yxr->...r", near[..., 0, :], near[..., 1, :], table)
+        with torch.autocast(offsets.device.type, enabled=False):  # small, and used in every step
+            return torch.einsum("...x,...y,yxr->...r", near[..., 0, :], near[..., 1, :], table)
 
 
 class AttentionBank(ModuleBank):

@@ -38,7 +38,8 @@ class Features:
         values: what is seen in each cell.
         positions: where each cell is, x and y in [-1, 1], from left to right and top to bottom.
         present: which cells there are; pictures with fewer than others are padded.
-        grid: `(rows, columns)` where the cells are a full grid in row-major order, else None.
+        grid: `(rows, columns)` where the cells are a full grid in row-major order, evenly spaced
+            and at the same positions in all pictures, else None.
 
     Raises:
         ShapeError: the fields do not fit together.

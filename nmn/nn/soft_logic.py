@@ -27,7 +27,7 @@ LIMIT = 30.0
 IMPOSSIBLE = math.exp(LIMIT)
 """The doubt of what is not so for certain, without the trouble of infinities."""
 
-_CPU_PIECE, _GPU_PIECE = 1 << 18, 1 << 26
+_CPU_PIECE, _GPU_PIECE = 1 << 19, 1 << 26
 """Numbers that are worked on at once: so many stay in a processor's cache, or keep a GPU busy."""
 
 
