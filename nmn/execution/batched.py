@@ -38,7 +38,9 @@ class BatchedConfig(Config):
     Attributes:
         precision: `bfloat16` computes matrix products and convolutions in it (mixed precision).
         questions_at_once: at most so many questions are one plan. Larger batches are executed in
-            parts, and each part once more for its gradient, so that memory is bounded by a part.
+            parts, and each part once more for its gradient, so that memory is bounded by a part
+            (with what traces and masks that are asked for take). Weights and mode must not change
+            before `backward`. Parts of less than some 16 questions save nothing more.
     """
 
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -50,7 +52,7 @@ class Computed:
     """What a plan gave.
 
     Attributes:
-        outputs: the rows of each group.
+        outputs: the rows of each group; none where they were not kept.
         log_probabilities: of the answers, in the order of the plan's programs.
     """
 
@@ -132,12 +134,13 @@ class BatchedExecutor(nn.Module):
             raise OutOfMemoryError(device.type, len(largest.questions), fits) from error
         order = [question for part in parts for question in part.questions]
         answers = torch.cat([result.log_probabilities for result in results])
-        return Execution(
-            _in_order(answers, order),
-            (None,) * len(programs),
-            tuple(self._traces(parts, results, batch, features.grid)),
-            self._mask_table(parts, results) if masks else None,
-        )
+        with self._precision(batch.pictures.device):
+            return Execution(
+                _in_order(answers, order),
+                (None,) * len(programs),
+                tuple(self._traces(parts, results, batch, features.grid)),
+                self._mask_table(parts, results) if masks else None,
+            )
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -145,7 +148,7 @@ class BatchedExecutor(nn.Module):
 
         They must not change within it.
         """
-        device = next(self.bank.parameters()).device
+        device = next((weight.device for weight in self.bank.parameters()), torch.device("cpu"))
         with torch.no_grad(), self._precision(device):
             yield
 
@@ -154,7 +157,11 @@ class BatchedExecutor(nn.Module):
 
         Raises:
             ProgramTypeError, UnknownNameError: a program that cannot be executed.
+            DataError: no programs, or not a picture for each.
         """
+        if not programs or len(programs) != len(pictures):
+            got = f"{len(programs)} programs and {len(pictures)} pictures"
+            raise DataError("batch", f"wanted at least one program, and a picture each; got {got}")
         return self._plan([self.compiler.compile(program) for program in programs], pictures, ())
 
     def execute(self, wanted: Plan, features: Features) -> Computed:
@@ -169,9 +176,14 @@ class BatchedExecutor(nn.Module):
             names = f"{wanted.graph.domain.name}; wanted {self.bank.domain.name}"
             raise DataError("graph", f"a plan of domain {names}")
         self.bank.check(features)
-        last = int(wanted.graph.pictures.max(initial=0))
-        if last >= len(features.values):
-            problem = f"picture index {last}; wanted 0 to {len(features.values) - 1}"
+        for picture in (wanted.graph.pictures.min(initial=0), wanted.graph.pictures.max(initial=0)):
+            if not 0 <= picture < len(features.values):
+                problem = f"picture index {picture}; wanted 0 to {len(features.values) - 1}"
+                raise DataError("graph", problem)
+        if wanted.answers_alike and not self.bank.answers_alike:
+            problem = (
+                f"a plan for answers that are alike; those of {type(self.bank).__name__} are not"
+            )
             raise DataError("graph", problem)
         with self._precision(features.values.device):
             return self._run(wanted, self.bank.prepare(features))
@@ -213,15 +225,16 @@ class BatchedExecutor(nn.Module):
         return torch.autocast(device.type, torch.bfloat16)
 
     def _compute(self, part: _Part, features: Features, again: bool, masks: bool) -> Computed:
-        if not (again and torch.is_grad_enabled()):
-            return self._run(part.plan, features)
-
         def run() -> tuple[Tensor, tuple[Tensor, ...]]:
             computed = self._run(part.plan, features)
+            # What is not asked for must not stay in memory until the last part is done.
             kept = computed.outputs if masks or part.traced else ()
             return computed.log_probabilities, kept
 
-        answers, outputs = checkpoint(run, use_reentrant=False, preserve_rng_state=False)
+        if again and torch.is_grad_enabled():
+            answers, outputs = checkpoint(run, use_reentrant=False, preserve_rng_state=False)
+        else:
+            answers, outputs = run()
         return Computed(part.plan, outputs, answers)
 
     def _run(self, wanted: Plan, features: Features) -> Computed:

@@ -41,8 +41,8 @@ class ModuleNetwork(Model):
         super().__init__()
         self.domain = domain
         self.config = config
-        stem = Stem(config.stem)
         bank = build_bank(config.family, domain, config.stem.size, config.bank)
+        stem = Stem(config.stem)
         self.executor: BatchedExecutor | ReferenceExecutor = (
             BatchedExecutor(stem, bank, config.batched)
             if config.executor == "batched"

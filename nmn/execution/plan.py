@@ -92,6 +92,7 @@ class Plan:
         answers: the roots, by kind or all together.
         answer_index: for each root, in the order of `answers`, the row among those of its source.
         programs: for each root, in the same order, its program.
+        answers_alike: whether answers of all kinds are read off together.
     """
 
     graph: MergedGraph
@@ -101,6 +102,7 @@ class Plan:
     answers: tuple[AnswerGroup, ...]
     answer_index: Int[np.ndarray, " program"]
     programs: tuple[int, ...]
+    answers_alike: bool = False
 
     def __len__(self) -> int:
         """Nodes to compute."""
@@ -186,7 +188,7 @@ def _schedule(graph: MergedGraph, answers_alike: bool) -> Plan:
         groups.append(Group(operation, begin, end, lengths, inputs))
     index = np.array([arguments, graph.pictures[order], first, second])
     answers, programs, answer_index = _answers(graph, place, picker, answers_alike)
-    return Plan(graph, tuple(groups), place, index, answers, answer_index, programs)
+    return Plan(graph, tuple(groups), place, index, answers, answer_index, programs, answers_alike)
 
 
 def _agenda(graph: MergedGraph, operations: list[int]) -> Iterator[list[int]]:
@@ -224,9 +226,18 @@ def _agenda(graph: MergedGraph, operations: list[int]) -> Iterator[list[int]]:
                         ready.setdefault(operations[consumer], []).append(consumer)
             yield nodes
         if left:
-            node = next(n for n in range(begin, end) if waiting[n])
+            node = _in_a_cycle(graph, next(n for n in range(begin, end) if waiting[n]), waiting)
             path = (f"node {node}", graph.label(node))
             raise ProgramTypeError(path, "inputs that do not depend on it", "a cycle")
+
+
+def _in_a_cycle(graph: MergedGraph, node: int, waiting: list[int]) -> int:
+    """A node of the cycle that `node`, which waits, depends on."""
+    seen: set[int] = set()
+    while node not in seen:
+        seen.add(node)
+        node = next(s for s in graph.inputs[node].tolist() if s != NONE and waiting[s])
+    return node
 
 
 class _Picker:

@@ -91,6 +91,10 @@ class Program:
     def _hash(self) -> int:
         return hash(self.nodes)
 
+    def __reduce__(self) -> tuple[type["Program"], tuple[tuple[Node, ...]]]:
+        # Without what is cached: hashes of texts differ from process to process.
+        return Program, (self.nodes,)
+
     @cached_property
     def reachable(self) -> tuple[bool, ...]:
         """For each node, whether the root depends on it."""

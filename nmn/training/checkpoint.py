@@ -6,7 +6,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -168,9 +168,11 @@ def save_state(
         run: what identifies the run; a state is only ever resumed by the same.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, values in optimizer.state_dict()["state"].items():
+    optimized = optimizer.state_dict()["state"]
+    for index, values in optimized.items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
-    metadata = {"state": json.dumps(asdict(state)), "run": run}
+    # Modules that no program used so far have none.
+    metadata = {"state": json.dumps(asdict(state)), "run": run, "optimized": _list(optimized)}
     with replacing(folder / _STATE) as stream:
         stream.write(safetensors.torch.save(_contiguous(tensors), metadata))
 
@@ -204,10 +206,12 @@ def load_state(
             state.setdefault(place, {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
     shapes = [value.shape for group in optimizer.param_groups for value in group["params"]]
-    fits = sorted(state) == list(range(len(shapes))) and all(
-        state[index].keys() == {"step", "exp_avg", "exp_avg_sq"}
-        and state[index]["exp_avg"].shape == state[index]["exp_avg_sq"].shape == shape
-        for index, shape in enumerate(shapes)
+    complete = metadata.get("optimized", _list(range(len(shapes)))) == _list(state)
+    fits = complete and all(
+        0 <= index < len(shapes)
+        and values.keys() == {"step", "exp_avg", "exp_avg_sq"}
+        and values["exp_avg"].shape == values["exp_avg_sq"].shape == shapes[index]
+        for index, values in state.items()
     )
     if not fits:
         raise DataError(str(path), "damaged: not the whole state of the optimizer")
@@ -247,6 +251,10 @@ def _load_weights(model: ModuleNetwork, tensors: dict[str, Tensor], path: Path) 
     for name, value in tensors.items():
         if not value.is_floating_point() or not value.isfinite().all():
             raise DataError(str(path), f"'{name}' has values that are not finite numbers")
+
+
+def _list(indices: Iterable[int]) -> str:
+    return json.dumps(sorted(indices))
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
