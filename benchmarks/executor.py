@@ -42,6 +42,7 @@ from workload import (
 
 from nmn.data.batch import Batch
 from nmn.domain import load_domain
+from nmn.errors import OutOfMemoryError
 from nmn.execution.batched import BatchedExecutor
 from nmn.execution.costs import plan_cost
 from nmn.memory import keep_freed_memory
@@ -100,15 +101,13 @@ def operations(made: Executor, batch: Batch, direction: Pass, width: Width) -> f
     return 2e-9 * count * (1 if direction == "forward" else 3)
 
 
-def convolution_speed(direction: Pass, precision: str, device: str = "cpu") -> float:
+def convolution_speed(direction: Pass, precision: str) -> float:
     """Billions of operations a second of a large convolution."""
     dtype = getattr(torch, precision)
     channels, side, count = 128, 14, 64
     shape = (count, channels, side, side)
-    rows = torch.rand(shape, dtype=dtype, device=device).contiguous(
-        memory_format=torch.channels_last
-    )
-    weight = torch.rand(channels, channels, 3, 3, dtype=dtype, device=device)
+    rows = torch.rand(shape, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(channels, channels, 3, 3, dtype=dtype)
     backward = direction != "forward"
     rows.requires_grad_(backward)
     weight.requires_grad_(backward)
@@ -120,7 +119,7 @@ def convolution_speed(direction: Pass, precision: str, device: str = "cpu") -> f
 
     run()
     count_each = 2e-9 * 9 * channels * channels * side * side * count
-    return count_each * (3 if backward else 1) / seconds(run, device)
+    return count_each * (3 if backward else 1) / seconds(run)
 
 
 def planning() -> float:
@@ -137,23 +136,23 @@ def planning() -> float:
     return 1e3 * median(taken)
 
 
-def measure(case: Case, rounds: int, device: str = "cpu") -> list[dict[str, Any]]:
+def measure(case: Case, rounds: int) -> list[dict[str, Any]]:
     """A row for each contender."""
     torch.set_num_threads(case.threads)
     width = WIDTHS[case.width]
     domain = load_domain("clevr")
-    made = {each: each.make(width, with_stem=case.stem, device=device) for each in CONTENDERS}
+    made = {each: each.make(width, with_stem=case.stem) for each in CONTENDERS}
     taken: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     counts: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     speeds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     for turn in range(rounds):
         programs = programs_of(domain, turn * QUESTIONS, QUESTIONS)
-        batch = batch_of(programs, case.per_picture, width, with_stem=case.stem, device=device)
+        batch = batch_of(programs, case.per_picture, width, with_stem=case.stem)
         for each, one in made.items():
             taken[each.name].append(step_seconds(one, batch, case.direction))
             counts[each.name].append(operations(one, batch, case.direction, width))
         for precision, found in speeds.items():
-            found.append(convolution_speed(case.direction, precision, device))
+            found.append(convolution_speed(case.direction, precision))
     rows = []
     for each in CONTENDERS:
         ratios = [base / own for base, own in zip(taken[BASE.name], taken[each.name], strict=True)]
@@ -216,7 +215,7 @@ def on_gpu(width: str, direction: Pass, rounds: int) -> Iterator[dict[str, Any]]
             try:
                 taken = [step_seconds(made, batch, direction) for _ in range(rounds)]
                 speed = questions / median(taken)
-            except torch.OutOfMemoryError:
+            except (torch.OutOfMemoryError, OutOfMemoryError):
                 break
             if speed > best:
                 best, at, memory = speed, questions, torch.cuda.max_memory_allocated() >> 20

@@ -201,21 +201,22 @@ class OutOfMemoryError(NMNError):
     """A batch that does not fit into memory.
 
     Attributes:
-        questions: how many were executed at once.
+        questions: how many were in memory at once.
         fits: how many probably fit.
+        setting: what says how many there are.
     """
 
     device: str
     questions: int
     fits: int
+    setting: str = "model.batched.questions_at_once"
 
     def __str__(self) -> str:
-        split = f"questions_at_once={self.fits}"
         if self.questions == 1:
             return f"out of memory on {self.device} with a single question"
         return (
             f"out of memory on {self.device} with {self.questions} questions at once; "
-            f"nearest: {split} (--set model.batched.{split})"
+            f"nearest: {self.setting}={self.fits}"
         )
 
 

@@ -54,8 +54,8 @@ ERRORS: list[tuple[NMNError, str]] = [
     (DataError("a.npy", "truncated", "picture 3"), "a.npy, picture 3: truncated"),
     (
         OutOfMemoryError("cpu", 64, 16),
-        "out of memory on cpu with 64 questions at once; nearest: questions_at_once=16 "
-        "(--set model.batched.questions_at_once=16)",
+        "out of memory on cpu with 64 questions at once; nearest: "
+        "model.batched.questions_at_once=16",
     ),
     (OutOfMemoryError("cuda", 1, 1), "out of memory on cuda with a single question"),
     (ShapeError("picture", "30 x 30", "3 x 3"), "picture: wanted 30 x 30, got 3 x 3"),

@@ -15,6 +15,9 @@ from nmn.errors import DataError, ExecutionError
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 
+BATCH_SIZE = "training.batch_size"
+"""The setting of how many questions a batch has."""
+
 Chosen = bool | Collection[int]
 """Which questions of a batch to trace: all, none, or those at these places."""
 
@@ -24,7 +27,8 @@ class MaskTable:
     """The masks of all nodes of a batch of programs.
 
     Attributes:
-        values: how probably each cell is meant; nodes that are equal have one row.
+        values: how probably each cell is meant; equal nodes that were executed at once are one
+            row.
         rows: for each program, for each of its nodes the row of its mask, or None where it yields
             something else.
     """
@@ -133,9 +137,9 @@ class Model(nn.Module, ABC):
 
     domain: Domain
 
-    def at_once(self, questions: int) -> int:
-        """How many questions of a batch of so many are held in memory together."""
-        return questions
+    def at_once(self, questions: int) -> tuple[int, str]:
+        """How many questions of a batch are in memory together, and the setting that says so."""
+        return questions, BATCH_SIZE
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:

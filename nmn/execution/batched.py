@@ -19,7 +19,14 @@ from torch.utils.checkpoint import checkpoint
 from nmn.config import Config
 from nmn.data.batch import Batch
 from nmn.errors import DataError, OutOfMemoryError
-from nmn.execution.base import Chosen, Execution, MaskTable, chosen_questions, pictures_of
+from nmn.execution.base import (
+    BATCH_SIZE,
+    Chosen,
+    Execution,
+    MaskTable,
+    chosen_questions,
+    pictures_of,
+)
 from nmn.execution.compiled import CompiledProgram, Compiler
 from nmn.execution.costs import is_out_of_memory, questions_that_fit
 from nmn.execution.plan import Plan, Source, plan
@@ -114,9 +121,9 @@ class BatchedExecutor(nn.Module):
             OutOfMemoryError: with the number of questions at once that would fit.
         """
         pictures = pictures_of(programs, batch)
-        chosen = chosen_questions(traces, batch)
+        chosen = set(chosen_questions(traces, batch))
         parts = self._parts(programs, pictures, chosen, masks=masks)
-        cells = 1
+        cells = 0
         try:
             with self._precision(batch.pictures.device):
                 features = self.stem(batch.pictures)
@@ -130,6 +137,9 @@ class BatchedExecutor(nn.Module):
             # Else what was computed until then counts as memory that is not free.
             clear_frames(error.__traceback__)
             device, largest = batch.pictures.device, parts[0]
+            if not cells:  # the stem has all pictures at once, however the plan is split
+                half = max(1, len(programs) // 2)
+                raise OutOfMemoryError(device.type, len(programs), half, BATCH_SIZE) from error
             fits = questions_that_fit(largest.plan, self.bank, cells, device)
             raise OutOfMemoryError(device.type, len(largest.questions), fits) from error
         order = [question for part in parts for question in part.questions]
@@ -198,7 +208,7 @@ class BatchedExecutor(nn.Module):
         self,
         programs: Sequence[Program],
         pictures: Sequence[int],
-        chosen: Sequence[int],
+        chosen: Collection[int],
         *,
         masks: bool,
     ) -> list[_Part]:

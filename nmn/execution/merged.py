@@ -93,6 +93,15 @@ def check(graph: MergedGraph) -> None:
     table = step_table(graph.domain)
     if not graph.roots:
         raise DataError("batch", "wanted at least one program, got none")
+    columns = {"steps": graph.steps, "pictures": graph.pictures, "inputs": graph.inputs}
+    for name, column in columns.items():
+        if not (isinstance(column, np.ndarray) and np.issubdtype(column.dtype, np.integer)):
+            got = getattr(column, "dtype", type(column).__name__)
+            raise DataError("graph", f"{name}: wanted an array of integers, got {got}")
+    if not all(isinstance(root, int | np.integer) for root in graph.roots):
+        raise DataError("graph", f"roots: wanted integers, got {graph.roots}")
+    if graph.steps.ndim != 1:
+        raise DataError("graph", f"steps: wanted one for each node, got shape {graph.steps.shape}")
     count = len(graph)
     shapes = tuple(column.shape for column in (graph.steps, graph.pictures, graph.inputs))
     if shapes != ((count,), (count,), (count, 2)):

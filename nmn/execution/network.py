@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import torch
+from pydantic import model_validator
 from torch.nn import functional
 
 from nmn.config import Config
@@ -33,6 +34,14 @@ class ModuleNetworkConfig(Config):
     executor: Literal["batched", "reference"] = "batched"
     batched: BatchedConfig = BatchedConfig()
 
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> "ModuleNetworkConfig":
+        if self.executor == "reference" and self.batched != BatchedConfig():
+            raise ValueError(
+                "settings of the batched executor; wanted executor = 'batched' for them"
+            )
+        return self
+
 
 class ModuleNetwork(Model):
     """Answers by executing each question's program with learned modules."""
@@ -49,9 +58,12 @@ class ModuleNetwork(Model):
             else ReferenceExecutor(stem, bank)
         )
 
-    def at_once(self, questions: int) -> int:
-        """As the batched executor is set; see `Model`."""
-        return min(questions, self.config.batched.questions_at_once or questions)
+    def at_once(self, questions: int) -> tuple[int, str]:
+        """As the executor is set; see `Model`."""
+        if self.config.executor == "reference":
+            return super().at_once(questions)
+        most = self.config.batched.questions_at_once or questions
+        return min(questions, most), "model.batched.questions_at_once"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:  # noqa: ARG002 - contract
         """Negative log-likelihood of the right answers, given the programs.

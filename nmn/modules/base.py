@@ -165,6 +165,10 @@ class ModuleBank(nn.Module, ABC):
         got = FeatureSize(features.values.shape[2], features.grid)
         if not self.size.fits(got):
             raise ShapeError("features", str(self.size), str(got))
+        if not features.values.shape[1]:
+            raise ShapeError("features", "at least one cell", "none")
+        if not features.positions.sum().isfinite():
+            raise DataError("features", "not all positions are finite numbers")
         values = features.values.detach()
         # A sum shows by itself whether anything is not finite, in a fraction of the time.
         if values.sum().isfinite():

@@ -68,8 +68,8 @@ class TbdConfig(Config):
             `nmn.nn.convolutions`; `auto` takes the faster one.
     """
 
-    classifier_channels: int = Field(512, gt=0)
-    hidden: int = Field(1024, gt=0)
+    classifier_channels: int = Field(512, gt=0, le=4096)
+    hidden: int = Field(1024, gt=0, le=65_536)
     kernel: Literal["auto", "grouped", "separate"] = "auto"
 
 
@@ -193,8 +193,8 @@ class TbdBank(ModuleBank):
         }
 
     def _scene(self, nodes: Nodes, _: Rows, features: Features) -> Tensor:
-        shape = len(nodes.picture), features.values.shape[1]
-        return features.values.new_ones(shape, dtype=_wide(features.values.dtype))
+        present = features.present.index_select(0, nodes.picture)
+        return present.to(_wide(features.values.dtype))
 
     def _masks(self, name: str, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         """Convolutions over what the mask shows, then a probability for each cell."""

@@ -7,8 +7,9 @@ transcendental function:
     both of a, b       -log(exp(-x) + exp(-y)) on logits     a + b             on doubts
     any of a_1 ...      log(exp(x_1) + ...)                   1 / (1/a_1 + ...)
 
-and the hard ones (Goedel's minimum and maximum of logits) are maximum and minimum of doubts. All
-numbers stay within `exp(+-LIMIT)`, or close, so that their squares are finite in single precision.
+and the hard ones (Goedel's minimum and maximum of logits) are maximum and minimum of doubts. Made
+of logits they are within `exp(+-LIMIT)`, so that in programs of usual size their squares are finite
+in single precision.
 """
 
 import math
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 Runs = Sequence[tuple[int, int]]
 
@@ -115,6 +117,7 @@ class _SoftlyReached(torch.autograd.Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
         starts, ways, result = ctx.saved_tensors
         weights = gradient * result * result

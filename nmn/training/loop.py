@@ -104,18 +104,18 @@ def train(
             group["lr"] = config.rate(step)
         loss = model.loss(batch, randomness)
         optimizer.zero_grad(set_to_none=True)
-        _backward(loss.total, model.at_once(len(batch)))
+        _backward(loss.total, *model.at_once(len(batch)))
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
         report(Progress(step + 1, loss.total.item(), dict(loss.parts)))
     model.eval()
 
 
-def _backward(loss: Tensor, questions: int) -> None:
+def _backward(loss: Tensor, questions: int, setting: str) -> None:
     """The gradient of a loss.
 
     Args:
-        questions: how many were executed at once for it.
+        questions, setting: see `Model.at_once`.
 
     Raises:
         OutOfMemoryError: with fewer at once.
@@ -125,7 +125,8 @@ def _backward(loss: Tensor, questions: int) -> None:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemoryError(loss.device.type, questions, max(1, questions // 2)) from error
+        half = max(1, questions // 2)
+        raise OutOfMemoryError(loss.device.type, questions, half, setting) from error
 
 
 class _Order:

@@ -222,7 +222,7 @@ def test_out_of_memory_names_the_split_that_would_fit(family: str, parts: int | 
     assert 1 <= error.fits <= error.questions // 2
     assert str(error) == (
         f"out of memory on cpu with {error.questions} questions at once; nearest: "
-        f"questions_at_once={error.fits} (--set model.batched.questions_at_once={error.fits})"
+        f"model.batched.questions_at_once={error.fits}"
     )
     assert isinstance(error.__cause__, RuntimeError)
 
@@ -230,7 +230,9 @@ def test_out_of_memory_names_the_split_that_would_fit(family: str, parts: int | 
 def test_out_of_memory_in_the_stem_is_named_too() -> None:
     executor = engines("attention", CLEVR, 1)[1]
     executor.stem.forward = greedy
-    with pytest.raises(OutOfMemoryError, match="with 2 questions at once"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"with 2 questions at once; nearest: training\.batch"
+    ):
         executor.run([RED, RED], batch_of([0, 0]))
 
 
@@ -281,3 +283,29 @@ def test_what_fits_is_asked_when_the_failed_attempt_holds_nothing_any_more(
         executor.run([RED, RED], batch_of([0, 0]))
     assert len(made) == 2
     assert alive == [0]
+
+
+def test_a_plan_needs_a_picture_for_each_program() -> None:
+    executor = engines("attention", CLEVR, 1)[1]
+    for programs, pictures in (([], []), ([RED], []), ([RED], [0, 0])):
+        with pytest.raises(DataError, match="wanted at least one program, and a picture each"):
+            executor.plan(programs, pictures)
+    features = executor.stem(torch.zeros(1, 3, 1, 1))
+    with pytest.raises(DataError, match="picture index -1; wanted 0 to 0"):
+        executor.execute(executor.plan([RED], [-1]), features)
+
+
+def test_a_plan_for_answers_that_are_alike_needs_such_a_bank() -> None:
+    plan = engines("tbd", CLEVR, 1)[1].plan([RED], [0])
+    executor = engines("attention", CLEVR, 1)[1]
+    with pytest.raises(DataError, match="answers that are alike; those of AttentionBank are not"):
+        executor.execute(plan, executor.stem(torch.zeros(1, 3, 1, 1)))
+
+
+def test_positions_that_are_no_numbers_and_pictures_without_cells_are_refused() -> None:
+    bank = silent_bank("attention")
+    values, present = torch.zeros(1, 3, CHANNELS), torch.ones(1, 3, dtype=torch.bool)
+    with pytest.raises(DataError, match="not all positions are finite"):
+        bank.check(Features(values, torch.full((1, 3, 2), torch.nan), present))
+    with pytest.raises(ShapeError, match="wanted at least one cell, got none"):
+        bank.check(Features(values[:, :0], torch.zeros(1, 0, 2), present[:, :0]))

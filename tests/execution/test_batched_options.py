@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from nmn.domain import Domain
 from nmn.execution.base import Execution
-from nmn.execution.batched import BatchedConfig, BatchedExecutor
+from nmn.execution.batched import BatchedConfig, BatchedExecutor, Computed
+from nmn.execution.plan import Plan
 from nmn.execution.reference import ReferenceExecutor
+from nmn.nn.features import Features
 from nmn.nn.stem import Stem, StemConfig
 from nmn.program.program import Node, Program
 from nmn.program.text import parse_program
@@ -249,3 +252,37 @@ def test_options_are_checked() -> None:
         BatchedConfig(questions_at_once=0)
     with pytest.raises(ValueError, match="precision"):
         BatchedConfig.model_validate({"precision": "float16"})
+
+
+@pytest.mark.parametrize("family", ["attention", "tbd"])
+def test_traces_and_masks_in_half_precision_need_no_session(family: str) -> None:
+    reference, _ = both_engines(family)
+    bank = reference.bank.float()
+    executor = BatchedExecutor(
+        reference.stem.float(), bank, BatchedConfig(precision="bfloat16", questions_at_once=2)
+    )
+    programs = [parse_program("exists(find[red])"), parse_program("count(find[cube])")] * 2
+    execution = executor.run(programs, batch_of([0, 0, 1, 1]), traces=True, masks=True)
+    assert [trace.program for trace in execution.traces] == [str(program) for program in programs]
+    assert execution.masks is not None
+    assert execution.masks.values.isfinite().all()
+
+
+def test_without_gradient_parts_keep_none_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, executor = both_engines("attention")
+    small = BatchedExecutor(executor.stem, executor.bank, BatchedConfig(questions_at_once=1))
+    rows: list[ReferenceType[Tensor]] = []
+    alive: list[int] = []
+    plainly = BatchedExecutor._run
+
+    def watched(self: BatchedExecutor, plan: Plan, features: Features) -> Computed:
+        alive.append(sum(row() is not None for row in rows))
+        computed = plainly(self, plan, features)
+        rows.extend(ref(row) for row in computed.outputs)
+        return computed
+
+    monkeypatch.setattr(BatchedExecutor, "_run", watched)
+    with torch.no_grad():
+        small.run([parse_program("exists(find[red])")] * 4, batch_of([0, 0, 1, 1]))
+    assert len(rows) > 4
+    assert alive == [0] * 4

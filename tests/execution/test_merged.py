@@ -191,3 +191,17 @@ def test_an_input_on_another_picture_is_looked_at_there() -> None:
         executor.plan([parse_program("exists(find[red])")], [1]), features
     ).log_probabilities[0]
     assert not torch.equal(both, plain)
+
+
+def test_the_cycle_is_named_and_not_what_waits_for_it() -> None:
+    with pytest.raises(ProgramTypeError, match=r"node [12] > filter\[red\]: wanted inputs"):
+        schedule(graph((EXISTS, 1, NONE), (RED, 2, NONE), (RED, 1, NONE), roots=(0,)))
+
+
+@pytest.mark.parametrize("name", ["steps", "pictures", "inputs"])
+def test_columns_that_are_no_integers_are_refused(name: str) -> None:
+    wrong = graph(*GOOD)
+    # Tests check types on construction; without them nothing does.
+    object.__setattr__(wrong, name, getattr(wrong, name).astype(float))
+    with pytest.raises(DataError, match=f"{name}: wanted an array of integers, got float64"):
+        schedule(wrong)

@@ -1,9 +1,12 @@
+import copy
+
 import pytest
 from hypothesis import given, settings
 
 from nmn.domain import Domain
 from nmn.errors import ProgramTypeError
 from nmn.program.program import MAX_TREE_NODES, Node, Program, Term, call, flatten, node_of
+from nmn.program.text import parse_program
 from tests.strategies import any_programs
 
 RED, BLUE = call("find", argument="red"), call("find", argument="blue")
@@ -191,3 +194,12 @@ def test_equal_programs_have_equal_hashes_which_are_made_once() -> None:
     assert len({one, other, doubling(3)}) == 2
     assert one == other
     assert repr(one) == repr(doubling(2))
+
+
+def test_the_hash_of_a_program_is_that_of_its_process() -> None:
+    program = parse_program("exists(find[red])")
+    assert hash(program) == hash(program)
+    kind, arguments = program.__reduce__()
+    assert kind(*arguments) == program
+    assert copy.copy(program) == program
+    assert "_hash" not in vars(copy.copy(program))

@@ -3,7 +3,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
+from safetensors import safe_open
 
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
@@ -127,6 +129,39 @@ def test_a_state_restores_model_and_optimizer(tmp_path: Path, shapes: Domain) ->
     step_once(second, other)
     for one, two in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+def test_a_state_holds_modules_that_no_program_used_so_far(tmp_path: Path, shapes: Domain) -> None:
+    preset = load_preset("shapes")
+    models = [ModuleNetwork(shapes, preset.model) for _ in range(2)]
+    first, second = (torch.optim.Adam(model.parameters(), lr=0.1) for model in models)
+    *used, unused = models[0].parameters()
+    for value in used:
+        value.grad = torch.ones_like(value)
+    first.step()
+    save_state(tmp_path, models[0], first, TrainingState(1), "run")
+    assert load_state(tmp_path, models[1], second, "run") is not None
+    assert len(second.state_dict()["state"]) == len(used)
+    for model, optimizer in zip(models, (first, second), strict=True):
+        step_once(model, optimizer)
+    assert unused.grad is not None
+    for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_state_that_lacks_a_part_is_damaged(tmp_path: Path, shapes: Domain) -> None:
+    model = ModuleNetwork(shapes, load_preset("shapes").model)
+    optimizer = torch.optim.Adam(model.parameters())
+    step_once(model, optimizer)
+    save_state(tmp_path, model, optimizer, TrainingState(1), "run")
+    path = tmp_path / "resume" / "state.safetensors"
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    rest = {name: value for name, value in tensors.items() if not name.startswith("optimizer.0.")}
+    safetensors.torch.save_file(rest, path, metadata)
+    with pytest.raises(DataError, match="not the whole state of the optimizer"):
+        load_state(tmp_path, model, optimizer, "run")
 
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:

@@ -125,7 +125,9 @@ def test_a_gradient_that_does_not_fit_is_an_error_with_advice(data: ListDataset)
 
     model = Hungry()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    with pytest.raises(OutOfMemoryError, match="8 questions at once; nearest: questions_at_once=4"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"8 questions at once; nearest: training\.batch_size=4"
+    ):
         train(model, optimizer, data, WordVocabulary(()), LoopConfig(batch_size=8), 0)
 
 
