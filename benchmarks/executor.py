@@ -41,7 +41,6 @@ from workload import (
 )
 
 from nmn.data.batch import Batch
-from nmn.domain import load_domain
 from nmn.errors import OutOfMemoryError
 from nmn.execution.batched import BatchedExecutor
 from nmn.execution.costs import plan_cost
@@ -128,7 +127,7 @@ def planning() -> float:
     assert isinstance(made, BatchedExecutor)
     taken = []
     for turn in range(20):
-        batch = programs_of(load_domain("clevr"), turn * QUESTIONS, QUESTIONS)
+        batch = programs_of(turn * QUESTIONS, QUESTIONS)
         pictures = [place // 10 for place in range(QUESTIONS)]
         for _ in range(2):  # remembered from the second time on
             made.plan(batch, pictures)
@@ -140,13 +139,12 @@ def measure(case: Case, rounds: int) -> list[dict[str, Any]]:
     """A row for each contender."""
     torch.set_num_threads(case.threads)
     width = WIDTHS[case.width]
-    domain = load_domain("clevr")
     made = {each: each.make(width, with_stem=case.stem) for each in CONTENDERS}
     taken: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     counts: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     speeds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     for turn in range(rounds):
-        programs = programs_of(domain, turn * QUESTIONS, QUESTIONS)
+        programs = programs_of(turn * QUESTIONS, QUESTIONS)
         batch = batch_of(programs, case.per_picture, width, with_stem=case.stem)
         for each, one in made.items():
             taken[each.name].append(step_seconds(one, batch, case.direction))
@@ -179,7 +177,7 @@ def peak(name: str, width: str) -> None:
     torch.set_num_threads(1)
     contender = next(each for each in CONTENDERS if each.name == name)
     made = contender.make(WIDTHS[width])
-    batch = batch_of(programs_of(load_domain("clevr"), 0, QUESTIONS), 10, WIDTHS[width])
+    batch = batch_of(programs_of(0, QUESTIONS), 10, WIDTHS[width])
     before = resident()
     Path("/proc/self/clear_refs").write_text("5")  # the peak from here on
     step(made, batch, "forward+backward")()
@@ -204,13 +202,12 @@ def peaks(width: str) -> dict[str, int]:
 
 def on_gpu(width: str, direction: Pass, rounds: int) -> Iterator[dict[str, Any]]:
     """A row for each contender, each at its best number of questions at once."""
-    domain = load_domain("clevr")
     base = 0.0
     for each in CONTENDERS:
         made = each.make(WIDTHS[width], device="cuda")
         best, at, memory = 0.0, 0, 0
         for questions in GPU_BATCHES[:1] if each.kind == "reference" else GPU_BATCHES:
-            batch = batch_of(programs_of(domain, 0, questions), 10, WIDTHS[width], device="cuda")
+            batch = batch_of(programs_of(0, questions), 10, WIDTHS[width], device="cuda")
             torch.cuda.reset_peak_memory_stats()
             try:
                 taken = [step_seconds(made, batch, direction) for _ in range(rounds)]

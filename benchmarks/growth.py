@@ -65,9 +65,9 @@ def chain(domain: Domain, length: int, number: int) -> Program:
 def points() -> Iterator[Point]:
     """All points of all curves."""
     domain, small = load_domain("clevr"), WIDTHS["small"]
-    usual = tuple(programs_of(domain, 0, 64))
+    usual = tuple(programs_of(0, 64))
     for count in BATCHES:
-        yield Point("batch size", count, tuple(programs_of(domain, 0, count)), small)
+        yield Point("batch size", count, tuple(programs_of(0, count)), small)
     for length in LENGTHS:
         made = tuple(chain(domain, length, number) for number in range(64))
         yield Point("program length", length, made, small)
