@@ -1,14 +1,15 @@
 """The words of a domain: surface phrase to terminal and meaning, read from `grammar/lexicon/`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from lark import Token
 
 from nmn.config import read_toml
-from nmn.domain import Domain
+from nmn.domain import Domain, load_domain
 from nmn.errors import ConfigError, QuestionError, UnknownNameError, nearest, shortened
 from nmn.parsing.lookahead import prepare
 from nmn.resources import grammar_file
@@ -20,6 +21,7 @@ _LONGEST_SHOWN = 40
 """Characters of a word in messages; what is longer resembles no word, and takes long to compare."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019_-][^\W_]+)*|[^\w\s]|_")
+_VALUE = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 IGNORED, DROPPED, SPLIT = "IGNORED", "DROPPED", "SPLIT"
 """Sections of words that make no token; the dropped ones are not seen inside phrases either, and
 the split ones are read as several words."""
@@ -149,18 +151,20 @@ def parsed_domains() -> tuple[str, ...]:
 
 
 def load_lexicon(domain: Domain) -> Lexicon:
-    """The lexicon of a shipped domain.
+    """The lexicon of a shipped domain, or of one of its name with other values.
+
+    A value that the shipped domain does not have is said by its name: those of an attribute whose
+    values are nouns with a plural in "s", others as adjectives.
 
     Raises:
         UnknownNameError: the domain has no grammar.
-        ConfigError: a phrase in two places, or a meaning that the domain does not have.
+        ConfigError: a phrase in two places, a meaning that the shipped domain does not have, or a
+            value of `domain` that is not a word or has another meaning.
     """
     if domain.name not in parsed_domains():
         raise UnknownNameError("domain with a grammar", domain.name, parsed_domains())
     path = grammar_file(f"lexicon/{domain.name}.toml")
     sections = read_toml(path)
-    known = {"ADJECTIVE": domain.concepts, "NOUN": domain.concepts, "RELATION": domain.relations}
-    known["ATTRIBUTE"] = domain.attribute_names
     splits = {
         word: tuple(*map(str.split, parts)) for word, parts in sections.pop(SPLIT, {}).items()
     }
@@ -168,22 +172,67 @@ def load_lexicon(domain: Domain) -> Lexicon:
     phrases: dict[tuple[str, ...], tuple[str, str]] = {}
     written: dict[tuple[str, ...], str] = {}
     surface: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    for terminal, meaning, texts in _entries(sections, domain, str(path)):
+        forms = [(text.split("|")[0], text.split("|")[-1]) for text in texts]
+        if said := tuple(pair for pair in forms if not pair[0].startswith("~")):
+            surface[terminal, meaning] = said
+        for text in dict.fromkeys(form.removeprefix("~") for pair in forms for form in pair):
+            found = tuple(match[0] for match in _WORD.finditer(text))
+            words = tuple(w for w in found if terminal == DROPPED or w not in dropped)
+            if words in phrases:
+                raise ConfigError(str(path), f"'{text}' stands in two places")
+            phrases[words] = (terminal, meaning)
+            written[words] = text
+    used = {word for phrase in phrases for word in phrase}.union(splits)
+    for terminal, value in _own_values(sections, domain):
+        forms = [(value, f"{value}s" if terminal == "NOUN" else value)]
+        surface[terminal, value] = tuple(forms)
+        for text in dict.fromkeys(forms[0]):
+            if not _VALUE.fullmatch(text):
+                problem = f"'{shortened(value, _LONGEST_SHOWN)}' cannot be said: wanted one word"
+                raise ConfigError(f"domain {domain.name}", f"{problem} in lower case")
+            if text in used:
+                problem = f"'{text}' has another meaning in its language: wanted another name"
+                raise ConfigError(f"domain {domain.name}", problem)
+            phrases[text,] = (terminal, value)
+            written[text,] = text
+            used.add(text)
+    return Lexicon(domain, phrases, written, splits, surface)
+
+
+def _entries(
+    sections: Mapping[str, Any], domain: Domain, source: str
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Terminal, meaning and phrases of the lexicon, as far as `domain` has the meaning.
+
+    Raises:
+        ConfigError: a meaning that the shipped domain of that name does not have.
+    """
+    shipped = load_domain(domain.name)
+    known, kept = _meanings(shipped), _meanings(domain)
     for terminal, entries in sections.items():
         for meaning, texts in entries.items():
             if terminal in known and meaning not in known[terminal]:
                 problem = UnknownNameError("meaning", meaning, known[terminal], f"[{terminal}]")
-                raise ConfigError(str(path), str(problem))
-            forms = [(text.split("|")[0], text.split("|")[-1]) for text in texts]
-            if said := tuple(pair for pair in forms if not pair[0].startswith("~")):
-                surface[terminal, meaning] = said
-            for text in dict.fromkeys(form.removeprefix("~") for pair in forms for form in pair):
-                found = tuple(match[0] for match in _WORD.finditer(text))
-                words = tuple(w for w in found if terminal == DROPPED or w not in dropped)
-                if words in phrases:
-                    raise ConfigError(str(path), f"'{text}' stands in two places")
-                phrases[words] = (terminal, meaning)
-                written[words] = text
-    return Lexicon(domain, phrases, written, splits, surface)
+                raise ConfigError(source, str(problem))
+            if terminal not in kept or meaning in kept[terminal]:
+                yield terminal, meaning, texts
+
+
+def _meanings(domain: Domain) -> Mapping[str, tuple[str, ...]]:
+    """What the terminals that speak of a domain's own names may mean."""
+    concepts = dict.fromkeys(("ADJECTIVE", "NOUN"), domain.concepts)
+    return {**concepts, "RELATION": domain.relations, "ATTRIBUTE": domain.attribute_names}
+
+
+def _own_values(sections: Mapping[str, Any], domain: Domain) -> Iterator[tuple[str, str]]:
+    """The values that the shipped domain of that name does not have, and what they are said as."""
+    shipped = load_domain(domain.name)
+    named = {shipped.attribute_of(meaning) for meaning in sections.get("NOUN", {})}
+    for attribute in domain.attributes:
+        for value in attribute.values:
+            if value not in shipped.concepts:
+                yield ("NOUN" if attribute.name in named else "ADJECTIVE"), value
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nmn.domain import Domain
+from nmn.domain import Attribute, Domain
 from nmn.errors import ConfigError, QuestionError, UnknownNameError
 from nmn.parsing.lexicon import MAX_WORDS, Lexicon, load_lexicon, place_of
 from tests.strategies import CLEVR, SHAPES
@@ -233,3 +233,60 @@ def test_a_lexicon_that_does_not_fit_its_domain_is_refused(
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'lexicon' / 'shapes.toml'}: {problem}")
     assert "\n" not in message
+
+
+def with_values(attribute: str, *values: str) -> Domain:
+    """CLEVR with other values of one attribute."""
+    attributes = tuple(
+        Attribute(attribute, values) if known.name == attribute else known
+        for known in CLEVR.attributes
+    )
+    return replace(CLEVR, attributes=attributes)
+
+
+def test_values_of_ones_own_are_said_by_their_names() -> None:
+    lexicon = load_lexicon(with_values("color", "orange", "red", "dark_green"))
+    assert lexicon.surface["ADJECTIVE", "orange"] == (("orange", "orange"),)
+    assert meanings(lexicon, "Orange dark_green red") == [
+        ("ADJECTIVE", "orange"),
+        ("ADJECTIVE", "dark_green"),
+        ("ADJECTIVE", "red"),
+    ]
+    lexicon = load_lexicon(with_values("shape", "cone", "cube"))
+    assert lexicon.surface["NOUN", "cone"] == (("cone", "cones"),)
+    assert ("ADJECTIVE", "cone") not in lexicon.surface
+    assert meanings(lexicon, "cones cone") == [("NOUN", "cone"), ("NOUN", "cone")]
+
+
+def test_values_that_a_domain_does_not_have_are_not_words() -> None:
+    lexicon = load_lexicon(with_values("color", "orange", "red"))
+    assert ("ADJECTIVE", "gray") not in lexicon.surface
+    assert "grey" not in lexicon.words
+    with pytest.raises(QuestionError, match="unknown word 'gray'"):
+        lexicon.tokens("is there a gray cube")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("left", "'left' has another meaning in its language: wanted another name"),
+        ("shiny", "'shiny' has another meaning"),
+        ("anything", "'anything' has another meaning"),
+        ("many", "'many' has another meaning"),
+        ("the", "'the' has another meaning"),
+        ("dark green", "'dark green' cannot be said: wanted one word in lower case"),
+        ("Orange", "'Orange' cannot be said: wanted one word in lower case"),
+        ("", "'' cannot be said"),
+    ],
+)
+def test_a_value_that_is_no_word_or_has_another_meaning_is_refused(
+    value: str, problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_lexicon(with_values("color", "red", value))
+    assert str(caught.value).startswith(f"domain clevr: {problem}")
+
+
+def test_a_plural_that_is_another_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'cones' has another meaning"):
+        load_lexicon(with_values("shape", "cones", "cone"))
