@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from nmn.data.clevr_folder import ClevrData, clevr_splits, read_clevr
 from nmn.data.example import Dataset, Example, ListDataset, question_type
 from nmn.data.shapes import read_shapes, shapes_splits
 from nmn.errors import DataError
 
 DATASETS: Mapping[str, tuple[Callable[[Path], tuple[str, ...]], Callable[[Path, str], Dataset]]] = {
-    "shapes": (shapes_splits, read_shapes)
+    "shapes": (shapes_splits, read_shapes),
+    "clevr": (clevr_splits, read_clevr),
 }
 """For each layout: which splits a folder has (none if it is of another layout), and the reader."""
 
@@ -24,8 +26,18 @@ def open_data(folder: Path, split: str) -> Dataset:
     for splits, reader in DATASETS.values():
         if splits(folder):
             return reader(folder, split)
-    wanted = "<split>.input.npy and <split>.query_str.txt"
-    raise DataError(str(folder), f"not a data directory; wanted SHAPES' layout ({wanted})")
+    shapes, clevr = "<split>.input.npy", "questions/CLEVR_<split>_questions.json"
+    wanted = f"wanted SHAPES' layout ({shapes}) or CLEVR's ({clevr})"
+    raise DataError(str(folder), f"not a data directory; {wanted}")
 
 
-__all__ = ["DATASETS", "Dataset", "Example", "ListDataset", "open_data", "question_type"]
+__all__ = [
+    "DATASETS",
+    "ClevrData",
+    "Dataset",
+    "Example",
+    "ListDataset",
+    "open_data",
+    "question_type",
+    "read_clevr",
+]
