@@ -106,13 +106,15 @@ def _outside_sphere(way: Vectors, towards: Vectors, spread: Scalars, occluder: O
 def _outside_cylinder(
     way: Vectors, towards: Vectors, spread: Scalars, occluder: Occluder
 ) -> Scalars:
-    flat = (towards[0] * towards[0] + towards[1] * towards[1]).clamp_min(1e-6)
+    flat = (towards[0] * towards[0] + towards[1] * towards[1]).clamp_min(1e-12)
     level = flat.sqrt()
     along = (way[0] * towards[0] + way[1] * towards[1]) / flat
     aside = (way[0] * towards[1] - way[1] * towards[0]).abs() / level
     chord = (occluder.size * occluder.size - aside * aside).clamp_min(0).sqrt() / level
     entry = (along - chord).clamp_min(_NEAREST)
-    over = (entry * towards[2] - way[2] - occluder.size) * level / entry
+    above = entry * towards[2] - way[2] - occluder.size
+    # a steep line is nearest to the rim long before it is above it
+    over = above * level / (entry - above * towards[2]).clamp_min(_NEAREST)
     beside = (aside - occluder.size) / along.clamp_min(_NEAREST)
     return torch.where(along > 0, torch.maximum(over, beside) / spread, 1)
 

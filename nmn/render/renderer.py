@@ -96,7 +96,7 @@ class Renderer:
         """Object ids, depth and normals of the pictures."""
         width, height = self.config.width, self.config.height
         found = []
-        for begin, end in self._parts(len(scenes), width, height):
+        for begin, end in self._parts(len(scenes), width, height, at_least=1):
             with torch.inference_mode():
                 found.append(_maps(scenes.part(begin, end).to(self.device), width, height))
         names = [field.name for field in fields(Maps)]
@@ -109,15 +109,17 @@ class Renderer:
         """
         counts = [
             _counts(scenes.part(begin, end).to(self.device)).cpu()
-            for begin, end in self._parts(len(scenes), _COUNTED_WIDTH, _COUNTED_HEIGHT)
+            for begin, end in self._parts(len(scenes), _COUNTED_WIDTH, _COUNTED_HEIGHT, at_least=1)
         ]
         share = torch.cat(counts) / (_COUNTED_WIDTH * _COUNTED_HEIGHT)
         return (share * (VISIBLE_SIZE[0] * VISIBLE_SIZE[1])).round().long()
 
-    def _parts(self, count: int, width: int, height: int) -> Iterator[tuple[int, int]]:
+    def _parts(
+        self, count: int, width: int, height: int, at_least: int = 0
+    ) -> Iterator[tuple[int, int]]:
         """Bounds of parts that are fast to draw: of a size that depends on nothing else."""
         step = max(1, _SAMPLES_AT_ONCE[self.device.type] // (width * height))
-        for begin in range(0, count, step):
+        for begin in range(0, max(count, at_least), step):
             yield begin, min(begin + step, count)
 
 

@@ -193,7 +193,7 @@ def _camera(record: Mapping[str, Any], look: Look, source: str, where: str) -> t
             if item.get("pixel_coords") is not None:
                 at = f"{where}, object {index}"
                 landed.append(_numbers(item["pixel_coords"], "pixel_coords", source, at))
-                points.append([*item["3d_coords"][:2], look.sizes[item["size"]]])
+                points.append([*map(float, item["3d_coords"][:2]), look.sizes[item["size"]]])
         camera = solve_camera(points, landed) if points else BASE
     x, y, z = camera
     if not (_BESIDE <= math.hypot(x, y) < _LARGEST and 0 < z < _LARGEST):
