@@ -1,50 +1,274 @@
 """`nmn generate`."""
 
+import re
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nmn.cli.output import Json, Overrides, console, print_json, progress_bar
-from nmn.config import build, with_overrides
-from nmn.errors import UnknownNameError
-from nmn.generate import WORLDS
+from nmn.cli.output import Json, Overrides, Stage, console, print_json, progress_bar
+from nmn.config import Config, build, with_overrides
+from nmn.errors import ConfigError, UnknownNameError, listing
+
+if TYPE_CHECKING:
+    from nmn.generate import ShardedWorld, World
+
+_SHAPES_SPLITS = ("train", "val", "test")
+_SPLIT = re.compile(r"[A-Za-z0-9]+")
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+_MOST_PIXELS = 50_000_000
 
 
 def generate(
-    domain: Annotated[str, typer.Argument(help="The world to make pictures of: shapes.")],
+    world: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORLD", help="What to make: shapes, clevr, clevr-states, sort-of-clevr."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
-    images: Annotated[int, typer.Option(min=1, help="How many pictures, with a question each.")],
+    images: Annotated[
+        list[int], typer.Option(min=1, help="How many pictures; once for each --split.")
+    ],
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 0,
     split: Annotated[
-        Literal["train", "val", "test"], typer.Option(help="No composition is in two splits.")
-    ] = "train",
+        list[str] | None,
+        typer.Option(help="May be repeated; splits share no scene.", show_default="train"),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Of a picture.", show_default="480x320")
+    ] = None,
+    questions_per_image: Annotated[
+        int | None, typer.Option(min=1, help="Questions about each picture.", show_default="10")
+    ] = None,
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            "--world", metavar="NAME", help="Settings: a shipped world (cogent), or a TOML file."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes.", show_default="all cores")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Make pictures, questions, programs and answers, in the domain's published layout."""
+    """Make pictures, questions, programs and answers, in the published layout of the world.
+
+    `shapes` writes the layout of SHAPES, the others that of CLEVR, with a data card beside it.
+    """
+    from nmn.generate import WORLDS, World
+
     started = time.perf_counter()
-    if domain not in WORLDS:
-        raise UnknownNameError("world", domain, tuple(WORLDS))
-    world = WORLDS[domain]
-    config = build(world.config, with_overrides({}, overrides or ()), f"{domain} world")
+    if world not in WORLDS:
+        raise UnknownNameError("world", world, tuple(WORLDS))
+    splits = _splits(split or ["train"], images)
+    known = WORLDS[world]
+    if isinstance(known, World):
+        given = {
+            "--size": size,
+            "--questions-per-image": questions_per_image,
+            "--world": settings,
+            "--jobs": jobs,
+            "--resume": resume or None,
+        }
+        report = _at_once(known, world, out, splits, seed, overrides or (), given, as_json)
+        made, begun, note = report["images"], True, ""
+    else:
+        values = _settings(known, world, settings, size, questions_per_image)
+        config = build(known.config, with_overrides(values, overrides or ()), f"{world} world")
+        _check_splits(config, splits)
+        try:
+            with progress_bar(hidden=as_json) as stage:
+                report = _sharded(known, world, config, out, splits, seed, jobs, resume, stage)
+        except KeyboardInterrupt:
+            sys.stderr.write(f"{out}: go on with --resume\n")
+            raise
+        made, begun = report.pop("made"), report.pop("begun")
+        note = "" if made == report["images"] else f", {made} of them in this run"
+    seconds = time.perf_counter() - started
+    share = made / report["images"]
+    report |= {
+        "seconds": seconds,
+        "images_per_second": made / seconds,
+        "questions_per_second": share * report["questions"] / seconds,
+    }
+    if as_json:
+        print_json(report)
+    elif not begun:
+        console.print(f"{out}: all of it is there already", markup=False)
+    else:
+        memory = f", {report['peak_mib']:,.0f} MiB" if "peak_mib" in report else ""
+        console.print(
+            f"{out}: {report['images']:,} pictures with {report['questions']:,} questions{note} "
+            f"in {seconds:.1f} s ({report['images_per_second']:.1f} pictures and "
+            f"{report['questions_per_second']:.0f} questions a second{memory})",
+            markup=False,
+        )
+
+
+def _splits(names: Sequence[str], counts: Sequence[int]) -> dict[str, int]:
+    """The number of pictures of each split.
+
+    Raises:
+        ConfigError: not as many of one as of the other, or a name that is none or comes twice.
+    """
+    if len(names) != len(counts):
+        got = f"--split {len(names)} times and --images {len(counts)} times"
+        raise ConfigError("--split", f"wanted one --images for each --split, got {got}")
+    for name in names:
+        if not _SPLIT.fullmatch(name):
+            raise ConfigError(f"--split {name!r}", "wanted letters and digits, such as 'valA'")
+        if names.count(name) > 1:
+            raise ConfigError(f"--split {name}", "is given twice")
+    return dict(zip(names, counts, strict=True))
+
+
+def _settings(
+    world: "ShardedWorld", name: str, file: str | None, size: str | None, questions: int | None
+) -> dict[str, Any]:
+    """What the options say of the settings, which `--set` may change.
+
+    Raises:
+        ConfigError: an option that the world does not have, or that makes no sense.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        if world.files is None:
+            raise _no_option(name, "--world")
+        values = _world_file(file, world.files)
+    changes: list[str] = []
+    if size is not None:
+        if world.size is None:
+            raise _no_option(name, "--size")
+        changes += [f"{k}={v}" for k, v in zip(world.size, parse_size(size), strict=True)]
+    if questions is not None:
+        if world.questions_per_image is None:
+            raise _no_option(name, "--questions-per-image")
+        changes.append(f"{world.questions_per_image}={questions}")
+    return with_overrides(values, changes)
+
+
+def _world_file(file: str, kind: str) -> dict[str, Any]:
+    """The settings of a shipped world by name, or of any by its path."""
+    from nmn.config import read_toml
+    from nmn.resources import dataset_folder
+
+    if file.endswith(".toml"):
+        return read_toml(Path(file))
+    shipped = {path.stem: path for path in (dataset_folder(kind) / "worlds").glob("*.toml")}
+    if file not in shipped:
+        raise UnknownNameError("world file", file, tuple(sorted(shipped)))
+    return read_toml(shipped[file])
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of `480x320`.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    found = _SIZE.fullmatch(text.strip().lower())
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise ConfigError(f"--size {text!r}", "wanted width x height in pixels, such as 480x320")
+    return width, height
+
+
+def _no_option(world: str, option: str) -> ConfigError:
+    return ConfigError(option, f"world '{world}' has no such option; its settings go with --set")
+
+
+def _check_splits(config: Config, splits: Mapping[str, int]) -> None:
+    """Raises ConfigError where the settings speak of splits, but of none of this name."""
+    known = getattr(config, "splits", {})
+    for split in splits:
+        if known and split not in known:
+            raise ConfigError(
+                f"--split {split}", f"the world has the splits {listing(known, 'and')}"
+            )
+
+
+def _sharded(
+    world: "ShardedWorld",
+    name: str,
+    config: Config,
+    out: Path,
+    splits: Mapping[str, int],
+    seed: int,
+    jobs: int | None,
+    resume: bool,
+    stage: Stage,
+) -> dict[str, Any]:
+    from joblib import cpu_count
+
+    from nmn.generate.folder import (
+        Generation,
+        abandon,
+        begin,
+        finish,
+        package_version,
+        questions_of,
+    )
+    from nmn.generate.shards import make_shards, peak_mib
+
+    domain = world.domain(config)
+    generation = Generation(name, package_version(), seed, config.model_dump(mode="json"), splits)
+    total, made, peak = sum(splits.values()), 0, 0.0
+    begun = begin(out, generation, domain, pictures=world.pictures, resume=resume)
+    if begun:
+        every = generation.jobs(out, world.make, config)
+        todo = [job for job in every if not job.done]
+        made = sum(len(job.indices) for job in todo)
+
+        def progress(done: int) -> None:
+            stage("making pictures", total - made + done, total)
+
+        try:
+            peak = make_shards(todo, jobs or cpu_count(), progress)
+        except ConfigError:
+            abandon(out, generation, every)
+            raise
+        finish(out, generation, domain, every, stage)
+    questions = questions_of(out, splits)
+    return {
+        "images": total,
+        "questions": sum(questions.values()),
+        "splits": {s: {"images": splits[s], "questions": questions[s]} for s in splits},
+        "peak_mib": max(peak, peak_mib()),
+        "made": made,
+        "begun": begun,
+    }
+
+
+def _at_once(
+    world: "World",
+    name: str,
+    out: Path,
+    splits: Mapping[str, int],
+    seed: int,
+    overrides: Sequence[str],
+    given: Mapping[str, object],
+    as_json: bool,
+) -> dict[str, Any]:
+    for option, value in given.items():
+        if value is not None:
+            raise _no_option(name, option)
+    if len(splits) > 1:
+        raise ConfigError("--split", f"world '{name}' makes one split at a time")
+    ((split, images),) = splits.items()
+    if split not in _SHAPES_SPLITS:
+        raise UnknownNameError("split", split, _SHAPES_SPLITS, f"world {name}")
+    config = build(world.config, with_overrides({}, overrides), f"{name} world")
     with progress_bar(hidden=as_json) as stage:
         data = world.generate(
             config, seed, split, images, lambda done: stage("generating questions", done, images)
         )
         world.write(out, split, data.examples)
-    seconds = time.perf_counter() - started
-    report = {
-        "images": len(data),
-        "questions": len(data),
-        "seconds": seconds,
-        "images_per_second": len(data) / seconds,
-        "questions_per_second": len(data) / seconds,
-    }
-    if as_json:
-        print_json(report)
-    else:
-        rate = report["images_per_second"]
-        told = f"{len(data)} pictures with questions in {seconds:.1f} s ({rate:.0f} a second)"
-        console.print(f"{out}: {told}", markup=False)
+    return {"images": len(data), "questions": len(data)}

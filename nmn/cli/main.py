@@ -12,11 +12,13 @@ import typer
 from typer.exceptions import TyperException
 
 from nmn.cli.ask import ask
+from nmn.cli.check import check
 from nmn.cli.demo import demo
 from nmn.cli.evaluate import evaluate
 from nmn.cli.execute import execute
 from nmn.cli.generate import generate
 from nmn.cli.parse import parse
+from nmn.cli.render import render
 from nmn.cli.show import show
 from nmn.cli.train import train
 from nmn.errors import GrammarError, NMNError, QuestionError
@@ -29,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ask, parse, execute, generate, train, evaluate, show):
+for command in (demo, ask, parse, execute, generate, check, render, train, evaluate, show):
     app.command()(command)
 
 

@@ -1,0 +1,125 @@
+"""`nmn render`."""
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nmn.cli.generate import parse_size
+from nmn.cli.output import Json, console, print_json, progress_bar
+from nmn.errors import DataError, shortened
+
+if TYPE_CHECKING:
+    from nmn.render.scenes import Look
+
+_AT_ONCE = 25
+
+
+def render(
+    scenes: Annotated[Path, typer.Option(help="A CLEVR scene file, plain or .gz.")],
+    out: Annotated[Path, typer.Option(help="The folder for the pictures.")],
+    size: Annotated[str, typer.Option(metavar="WxH", help="Of a picture.")] = "480x320",
+    lamps: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON: by image index the positions of camera, key, back and fill.",
+            show_default="those of the scene",
+        ),
+    ] = None,
+    first: Annotated[int, typer.Option(min=0, help="The place of the first scene.")] = 0,
+    count: Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw the scenes of any CLEVR scene file as PNG pictures.
+
+    A camera that the file does not state follows from its pixel coordinates; lamps that it does
+    not state are at their usual places.
+    """
+    from nmn.config import build
+    from nmn.data.files import read_json, write_picture
+    from nmn.data.json_records import read_records
+    from nmn.generate.shards import one_thread
+    from nmn.render.renderer import RenderConfig, Renderer
+    from nmn.render.scenes import scenes_of
+
+    started = time.perf_counter()
+    width, height = parse_size(size)
+    renderer = Renderer(build(RenderConfig, {"width": width, "height": height}, f"--size {size}"))
+    look = _look(scenes)
+    stated = {} if lamps is None else read_json(lamps)
+    if not isinstance(stated, dict):
+        raise DataError(str(lamps), "wanted an object with positions by image index")
+    records = islice(
+        _records(read_records(scenes, "scenes"), scenes, stated, lamps),
+        first,
+        None if count is None else first + count,
+    )
+    done = 0
+    with progress_bar(hidden=as_json) as stage:
+        while part := list(islice(records, _AT_ONCE)):
+            paths = [out / _name(record, scenes) for record in part]
+            for path in paths:
+                if path.exists():
+                    raise DataError(str(path), "is there already; nothing is overwritten")
+            with one_thread():  # which is faster than two that wait for each other
+                pictures = renderer.render(scenes_of(part, look, str(scenes))).numpy()
+            for path, picture in zip(paths, pictures, strict=True):
+                write_picture(path, picture)
+            done += len(part)
+            stage("drawing", done, count)
+    if not done:
+        raise DataError(str(scenes), f"there is no scene {first}")
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json({"images": done, "seconds": seconds, "images_per_second": done / seconds})
+    else:
+        told = f"{done} pictures in {seconds:.1f} s ({done / seconds:.1f} a second)"
+        console.print(f"{out}: {told}", markup=False)
+
+
+def _records(
+    entries: Iterator[tuple[int, Any]],
+    scenes: Path,
+    stated: Mapping[str, Any],
+    lamps: Path | None,
+) -> Iterator[dict[str, Any]]:
+    """The scenes, with the positions that are stated elsewhere."""
+    for place, record in entries:
+        if not isinstance(record, dict):
+            raise DataError(str(scenes), "wanted an object", f"scene {place}")
+        if lamps is None:
+            yield record
+            continue
+        index = str(record.get("image_index", place))
+        positions = stated.get(index)
+        if not isinstance(positions, dict):
+            raise DataError(str(lamps), f"there are no positions for image {index}")
+        rest = {name: where for name, where in positions.items() if name != "camera"}
+        camera = {"camera": positions["camera"]} if "camera" in positions else {}
+        yield {**record, **camera, "lamps": rest}
+
+
+def _name(record: Mapping[str, Any], scenes: Path) -> str:
+    """The name of a picture file, which can be anything that somebody wrote."""
+    stated = record.get("image_filename") or f"image_{record.get('image_index')}.png"
+    if not isinstance(stated, str) or Path(stated).name != stated or not stated.isprintable():
+        raise DataError(
+            str(scenes), f"wanted the name of a picture, got '{shortened(str(stated))}'"
+        )
+    return f"{Path(stated).stem}.png"
+
+
+def _look(scenes: Path) -> "Look":
+    """How things look: as in the data card beside the file, else as in CLEVR."""
+    from nmn.config import build
+    from nmn.generate.card import CARD, read_card
+    from nmn.render.scenes import Look
+
+    folder = scenes.resolve().parent.parent
+    split = scenes.name.removeprefix("CLEVR_").split("_scenes.json")[0]
+    made = read_card(folder).get(split, {}).get("made", {})
+    values = made.get("settings", {}).get("scenes", {}).get("look", {})
+    return build(Look, values, str(folder / CARD))
