@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nmn.cli.output import Json, Overrides, Stage, console, print_json, progress_bar
+from nmn.cli.output import Json, Overrides, Stage, console, device_of, print_json, progress_bar
 from nmn.config import Config, build, with_overrides
 from nmn.errors import ConfigError, UnknownNameError, listing
 
@@ -53,6 +53,10 @@ def generate(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes.", show_default="all cores")
     ] = None,
+    device: Annotated[
+        Literal["cpu", "cuda"] | None,
+        typer.Option(help="What draws the pictures.", show_default="cpu"),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
@@ -76,12 +80,13 @@ def generate(
             "--questions-per-image": questions_per_image,
             "--world": settings,
             "--jobs": jobs,
+            "--device": device,
             "--resume": resume or None,
         }
         report = _at_once(known, world, out, splits, seed, overrides or (), given, as_json)
         made, begun, note = report["images"], True, ""
     else:
-        values = _settings(known, world, settings, size, questions_per_image)
+        values = _settings(known, world, settings, size, questions_per_image, device)
         config = build(known.config, with_overrides(values, overrides or ()), f"{world} world")
         _check_splits(config, splits)
         try:
@@ -131,7 +136,12 @@ def _splits(names: Sequence[str], counts: Sequence[int]) -> dict[str, int]:
 
 
 def _settings(
-    world: "ShardedWorld", name: str, file: str | None, size: str | None, questions: int | None
+    world: "ShardedWorld",
+    name: str,
+    file: str | None,
+    size: str | None,
+    questions: int | None,
+    device: str | None,
 ) -> dict[str, Any]:
     """What the options say of the settings, which `--set` may change.
 
@@ -152,6 +162,10 @@ def _settings(
         if world.questions_per_image is None:
             raise _no_option(name, "--questions-per-image")
         changes.append(f"{world.questions_per_image}={questions}")
+    if device is not None:
+        if world.device is None:
+            raise _no_option(name, "--device")
+        changes.append(f"{world.device}={device_of(device)}")
     return with_overrides(values, changes)
 
 

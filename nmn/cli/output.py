@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from nmn.errors import DataError
+from nmn.errors import ConfigError, DataError
 
 T = TypeVar("T")
 _MAX_EXAMPLES = 20
@@ -27,6 +27,11 @@ Json = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+]
+
+DeviceName = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="auto: a GPU if there is one."),
 ]
 
 Stage = Callable[[str, int, int | None], None]
@@ -64,6 +69,21 @@ def progress_bar(*, hidden: bool = False) -> Iterator[Stage]:
             progress.update(tasks[what], completed=done, total=total)
 
         yield stage
+
+
+def device_of(name: str) -> str:
+    """The device that an option means.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda", "torch finds no GPU here; nearest: cpu")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
 
 
 @dataclass(eq=False)

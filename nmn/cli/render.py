@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nmn.cli.generate import parse_size
-from nmn.cli.output import Json, console, print_json, progress_bar
+from nmn.cli.output import DeviceName, Json, console, device_of, print_json, progress_bar
 from nmn.errors import DataError, shortened
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def render(
     ] = None,
     first: Annotated[int, typer.Option(min=0, help="The place of the first scene.")] = 0,
     count: Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")] = None,
+    device: DeviceName = "cpu",
     as_json: Json = False,
 ) -> None:
     """Draw the scenes of any CLEVR scene file as PNG pictures.
@@ -47,7 +48,8 @@ def render(
 
     started = time.perf_counter()
     width, height = parse_size(size)
-    renderer = Renderer(build(RenderConfig, {"width": width, "height": height}, f"--size {size}"))
+    config = build(RenderConfig, {"width": width, "height": height}, f"--size {size}")
+    renderer = Renderer(config, device_of(device))
     look = _look(scenes)
     stated = {} if lamps is None else read_json(lamps)
     if not isinstance(stated, dict):

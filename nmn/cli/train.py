@@ -2,11 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from nmn.cli.output import Json, Overrides, console, print_json, progress_bar
+from nmn.cli.output import (
+    DeviceName,
+    Json,
+    Overrides,
+    console,
+    device_of,
+    print_json,
+    progress_bar,
+)
 
 
 def train(
@@ -17,9 +25,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto: a GPU if there is one.")
-    ] = "auto",
+    device: DeviceName = "auto",
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +38,7 @@ def train(
     try:
         with progress_bar(hidden=as_json) as stage:
             checkpoint = run_training(
-                resolved, folder, resume=resume, device=_device(device), stage=stage
+                resolved, folder, resume=resume, device=device_of(device), stage=stage
             )
     except KeyboardInterrupt:
         sys.stderr.write(f"{folder}: go on with --resume\n")
@@ -42,15 +48,3 @@ def train(
         print_json({"checkpoint": str(folder), **checkpoint.made})
     else:
         console.print(f"{folder}: trained in {seconds:.1f} s", markup=False)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    from nmn.errors import ConfigError
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda", "torch finds no GPU here; nearest: cpu")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name

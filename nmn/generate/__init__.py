@@ -43,6 +43,7 @@ class ShardedWorld:
         make: makes one shard.
         domain: of the questions, by the settings.
         size: the settings that are width and height of a picture, if these can be chosen.
+        device: the setting of that name, if there is one.
         questions_per_image: the setting that says how many, if there is one.
         pictures: whether there are any.
         files: the folder below `datasets/` that has `worlds/` of this kind.
@@ -53,6 +54,7 @@ class ShardedWorld:
     domain: Callable[[Any], Domain]
     size: tuple[str, str] | None = None
     questions_per_image: str | None = None
+    device: str | None = None
     pictures: bool = True
     files: str | None = None
 
@@ -70,6 +72,7 @@ WORLDS: Mapping[str, World | ShardedWorld] = {
         domain_of,
         size=("render.width", "render.height"),
         questions_per_image="questions.per_picture",
+        device="device",
         files="clevr",
     ),
     "clevr-states": ShardedWorld(
@@ -77,6 +80,7 @@ WORLDS: Mapping[str, World | ShardedWorld] = {
         make_states,
         domain_of,
         questions_per_image="questions.per_picture",
+        device="device",
         pictures=False,
         files="clevr",
     ),

@@ -24,7 +24,7 @@ from nmn.render.renderer import RenderConfig, Renderer
 from nmn.render.scenes import scenes_of
 from nmn.seeding import child_seed, generator
 
-_RENDERED_AT_ONCE = 25
+_RENDERED_AT_ONCE = 125
 """Pictures in memory at a time."""
 
 
@@ -33,11 +33,13 @@ class StatesWorldConfig(Config):
 
     Attributes:
         splits: which objects each split may hold; those without an entry may hold all.
+        device: of torch, that pictures are drawn on; another one rounds differently.
     """
 
     scenes: SceneConfig = SceneConfig()
     questions: QuestionConfig = QuestionConfig()
     splits: dict[str, Combinations] = Field(default_factory=dict)
+    device: str = "cpu"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -90,7 +92,7 @@ def make_clevr(config: ClevrWorldConfig, seed: int, split: str, indices: range) 
 
 def make_states(config: StatesWorldConfig, seed: int, split: str, indices: range) -> Shard:
     """A shard of scenes and their questions."""
-    renderer = renderer_of(RenderConfig())
+    renderer = renderer_of(RenderConfig(), config.device)
     width, height = config.size
     scenes = sample_scenes(
         config.scenes,
@@ -138,16 +140,16 @@ def picture_name(record: Mapping[str, Any]) -> str:
 
 
 @cache
-def renderer_of(config: RenderConfig) -> Renderer:
+def renderer_of(config: RenderConfig, device: str = "cpu") -> Renderer:
     """The renderer of a process."""
-    return Renderer(config)
+    return Renderer(config, device)
 
 
 def _pictures(
     config: ClevrWorldConfig, seed: int, records: Sequence[dict[str, Any]]
 ) -> Iterator[Picture]:
     """The pictures of scenes, few of them in memory at a time."""
-    renderer = renderer_of(config.render)
+    renderer = renderer_of(config.render, config.device)
     for start in range(0, len(records), _RENDERED_AT_ONCE):
         part = records[start : start + _RENDERED_AT_ONCE]
         scenes = scenes_of(part, config.scenes.look)

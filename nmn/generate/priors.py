@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +23,6 @@ GOAL = 0.5
 _TRAINED_ON = 0.8
 _STEPS = 150
 _RATE = 0.1
-_BETAS = (0.9, 0.999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,8 @@ def _bag_of_words(train: Sequence[Asked], test: Sequence[Asked]) -> float:
     answers = sorted({question.answer for question in train})
     index = {answer: place for place, answer in enumerate(answers)}
     with one_thread():
-        target = functional.one_hot(torch.tensor([index[q.answer] for q in train]), len(answers))
-        weights = _fitted(_bags(train, vocabulary), target.float())
+        target = torch.tensor([index[question.answer] for question in train])
+        weights = _fitted(_bags(train, vocabulary), target, len(answers))
         found = (_bags(test, vocabulary) @ weights).argmax(dim=1).tolist()
     said = [answers[place] for place in found]
     right = [one == question.answer for one, question in zip(said, test, strict=True)]
@@ -112,22 +111,16 @@ def _bags(
 
 
 def _fitted(
-    bags: Float[Tensor, "question word"], target: Float[Tensor, "question answer"]
+    bags: Float[Tensor, "question word"], answers: Int[Tensor, " question"], count: int
 ) -> Float[Tensor, "word answer"]:
-    """Weights of the softmax that makes the answers likely, by Adam.
-
-    The gradient of the mean cross entropy is `X' (p - y) / n`. (`torch.optim` would take longer
-    to import than this takes.)
-    """
-    weights = torch.zeros(bags.shape[1], target.shape[1])
-    mean, square = torch.zeros_like(weights), torch.zeros_like(weights)
-    for step in range(1, _STEPS + 1):
-        gradient = bags.T @ ((bags @ weights).softmax(dim=1) - target) / len(bags)
-        mean.lerp_(gradient, 1 - _BETAS[0])
-        square.lerp_(gradient.square(), 1 - _BETAS[1])
-        root = (square / (1 - _BETAS[1] ** step)).sqrt() + 1e-8
-        weights -= _RATE * mean / (1 - _BETAS[0] ** step) / root
-    return weights
+    """Weights of the softmax that makes the answers, of which there are `count`, likely."""
+    weights = torch.zeros(bags.shape[1], count, requires_grad=True)
+    optimizer = torch.optim.Adam([weights], lr=_RATE)
+    for _ in range(_STEPS):
+        optimizer.zero_grad()
+        functional.cross_entropy(bags @ weights, answers).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return weights.detach()
 
 
 def _words(question: Asked) -> list[str]:

@@ -107,7 +107,7 @@ ARGUMENTS: list[tuple[str, tuple[str | Path, ...], tuple[str, ...]]] = [
     (
         "unknown world",
         ("generate", "clever", "--out", "x", "--images", "2"),
-        ("unknown world 'clever'", "'shapes'"),
+        ("unknown world 'clever'", "'clevr'"),
     ),
     (
         "no images",
