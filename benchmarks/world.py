@@ -1,4 +1,4 @@
-"""Pictures and questions a second of the CLEVR world, on the CPU.
+"""Pictures and questions a second of the CLEVR world, on the CPU and on a GPU where there is one.
 
     python benchmarks/world.py [--pictures 400] [--jobs 2] [--json]
     python benchmarks/world.py --whole [--jobs 2] [--out FOLDER] [--json]
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,16 @@ from nmn.render.scenes import scenes_of
 
 SIZES = ((480, 320), (240, 160))
 CHUNK = 50
-"""Pictures that a process makes at a time."""
+"""Pictures that a process makes at a time on the CPU."""
+MORE = 20
+"""How many times more pictures a GPU makes than the CPU, so that there is something to time."""
 
 Config = ClevrWorldConfig
 
 
 def sampled(config: Config, indices: Sequence[int]) -> list[dict[str, Any]]:
     """Scenes of which every object is visible."""
-    visible = renderer_of(RenderConfig()).visible_pixels
+    visible = renderer_of(RenderConfig(), config.device).visible_pixels
     return sample_scenes(config.scenes, 0, "train", indices, visible, None, *config.size)
 
 
@@ -53,7 +56,7 @@ def drawn(config: Config, indices: Sequence[int]) -> list[Picture]:
     keep_freed_memory()
     with one_thread():
         scenes = scenes_of(sampled(config, indices), config.scenes.look)
-        return list(renderer_of(config.render).render(scenes).numpy())
+        return list(renderer_of(config.render, config.device).render(scenes).numpy())
 
 
 def count_drawn(config: Config, indices: Sequence[int]) -> int:
@@ -63,7 +66,8 @@ def count_drawn(config: Config, indices: Sequence[int]) -> int:
 
 def pictures_a_second(config: Config, pictures: int, jobs: int) -> float:
     """Of several processes together."""
-    chunks = [range(start, start + CHUNK) for start in range(0, pictures, CHUNK)]
+    size = CHUNK if config.device == "cpu" else SHARD
+    chunks = [range(start, start + size) for start in range(0, pictures, size)]
     with joblib.Parallel(jobs) as parallel:
         parallel(joblib.delayed(count_drawn)(config, range(4)) for _ in range(2 * jobs))
         started = time.perf_counter()
@@ -101,13 +105,16 @@ def questions_a_second(config: Config) -> float:
 def parts(pictures: int, jobs: int) -> dict[str, Any]:
     """All but the whole command."""
     rows = []
-    for width, height in SIZES:
-        config = Config(render=RenderConfig(width=width, height=height))
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    for device, (width, height) in product(devices, SIZES):
+        config = Config(render=RenderConfig(width=width, height=height), device=device)
         seconds, size = file_seconds(config)
+        many = pictures if device == "cpu" else MORE * pictures
         rows.append(
             {
                 "size": f"{width}x{height}",
-                "pictures_per_second": round(pictures_a_second(config, pictures, jobs), 1),
+                "device": device,
+                "pictures_per_second": round(pictures_a_second(config, many, jobs), 1),
                 "png_milliseconds": round(1000 * seconds, 2),
                 "png_bytes": size,
             }
@@ -131,12 +138,11 @@ def as_table(report: Mapping[str, Any]) -> str:
     """The report as text."""
     lines = [str(report["machine"])]
     if "sizes" in report:
-        lines.append(f"{'size':<10} {'pictures/s':>12} {'PNG ms':>9} {'PNG KiB':>9}")
-        lines += [
-            f"{row['size']:<10} {row['pictures_per_second']:>12} {row['png_milliseconds']:>9} "
-            f"{row['png_bytes'] / 1024:>9.0f}"
-            for row in report["sizes"]
-        ]
+        lines.append(f"{'size':<10} {'device':<8} {'pictures/s':>12} {'PNG ms':>9} {'PNG KiB':>9}")
+        for row in report["sizes"]:
+            size, rate = f"{row['size']:<10} {row['device']:<8}", row["pictures_per_second"]
+            kib = row["png_bytes"] / 1024
+            lines.append(f"{size} {rate:>12} {row['png_milliseconds']:>9} {kib:>9.0f}")
         lines.append(f"{report['questions_per_second_and_core']} questions a second and core")
     else:
         lines += [f"{name}: {value}" for name, value in report.items() if name != "machine"]
