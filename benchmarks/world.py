@@ -31,8 +31,9 @@ import torch
 from nmn.data.example import Picture
 from nmn.generate.clevr import ClevrWorldConfig, questions_of, renderer_of
 from nmn.generate.scenes import sample_scenes
-from nmn.generate.shards import SHARD, Job, Shard, make_shard, one_thread
+from nmn.generate.shards import SHARD, Job, Shard, make_shard
 from nmn.memory import keep_freed_memory
+from nmn.nn.threads import cpu_threads
 from nmn.render.renderer import RenderConfig
 from nmn.render.scenes import scenes_of
 
@@ -54,7 +55,7 @@ def sampled(config: Config, indices: Sequence[int]) -> list[dict[str, Any]]:
 def drawn(config: Config, indices: Sequence[int]) -> list[Picture]:
     """Scenes and their pictures."""
     keep_freed_memory()
-    with one_thread():
+    with cpu_threads(1):
         scenes = scenes_of(sampled(config, indices), config.scenes.look)
         return list(renderer_of(config.render, config.device).render(scenes).numpy())
 
@@ -119,7 +120,7 @@ def parts(pictures: int, jobs: int) -> dict[str, Any]:
                 "png_bytes": size,
             }
         )
-    with one_thread():
+    with cpu_threads(1):
         questions = questions_a_second(Config())
     return {"jobs": jobs, "sizes": rows, "questions_per_second_and_core": round(questions)}
 

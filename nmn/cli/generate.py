@@ -11,7 +11,7 @@ import typer
 
 from nmn.cli.output import Json, Overrides, Stage, console, device_of, print_json, progress_bar
 from nmn.config import Config, build, with_overrides
-from nmn.errors import ConfigError, UnknownNameError, listing
+from nmn.errors import ConfigError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from nmn.generate import ShardedWorld, World
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _SHAPES_SPLITS = ("train", "val", "test")
 _SPLIT = re.compile(r"[A-Za-z0-9]+")
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
-_MOST_PIXELS = 50_000_000
 
 
 def generate(
@@ -51,7 +50,7 @@ def generate(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes.", show_default="all cores")
+        int | None, typer.Option(min=1, help="Processes.", show_default="all cores; 1 on a GPU")
     ] = None,
     device: Annotated[
         Literal["cpu", "cuda"] | None,
@@ -67,6 +66,8 @@ def generate(
 
     `shapes` writes the layout of SHAPES, the others that of CLEVR, with a data card beside it.
     """
+    from joblib import cpu_count
+
     from nmn.generate import WORLDS, World
 
     started = time.perf_counter()
@@ -88,10 +89,11 @@ def generate(
     else:
         values = _settings(known, world, settings, size, questions_per_image, device)
         config = build(known.config, with_overrides(values, overrides or ()), f"{world} world")
-        _check_splits(config, splits)
+        known.check(config, splits)
+        processes = jobs or (1 if device == "cuda" else cpu_count())
         try:
             with progress_bar(hidden=as_json) as stage:
-                report = _sharded(known, world, config, out, splits, seed, jobs, resume, stage)
+                report = _sharded(known, world, config, out, splits, seed, processes, resume, stage)
         except KeyboardInterrupt:
             sys.stderr.write(f"{out}: go on with --resume\n")
             raise
@@ -186,27 +188,20 @@ def parse_size(text: str) -> tuple[int, int]:
     """Width and height of `480x320`.
 
     Raises:
-        ConfigError: it is not of that form.
+        ConfigError: it is not of that form, or of a size that cannot be drawn.
     """
+    from nmn.render.renderer import RenderConfig
+
     found = _SIZE.fullmatch(text.strip().lower())
-    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 0 < width * height <= _MOST_PIXELS:
+    if not found:
         raise ConfigError(f"--size {text!r}", "wanted width x height in pixels, such as 480x320")
-    return width, height
+    size = {"width": int(found[1]), "height": int(found[2])}
+    checked = build(RenderConfig, size, f"--size {text}")
+    return checked.width, checked.height
 
 
 def _no_option(world: str, option: str) -> ConfigError:
     return ConfigError(option, f"world '{world}' has no such option; its settings go with --set")
-
-
-def _check_splits(config: Config, splits: Mapping[str, int]) -> None:
-    """Raises ConfigError where the settings speak of splits, but of none of this name."""
-    known = getattr(config, "splits", {})
-    for split in splits:
-        if known and split not in known:
-            raise ConfigError(
-                f"--split {split}", f"the world has the splits {listing(known, 'and')}"
-            )
 
 
 def _sharded(
@@ -216,12 +211,10 @@ def _sharded(
     out: Path,
     splits: Mapping[str, int],
     seed: int,
-    jobs: int | None,
+    jobs: int,
     resume: bool,
     stage: Stage,
 ) -> dict[str, Any]:
-    from joblib import cpu_count
-
     from nmn.generate.folder import (
         Generation,
         abandon,
@@ -235,21 +228,23 @@ def _sharded(
     domain = world.domain(config)
     generation = Generation(name, package_version(), seed, config.model_dump(mode="json"), splits)
     total, made, peak = sum(splits.values()), 0, 0.0
-    begun = begin(out, generation, domain, pictures=world.pictures, resume=resume)
-    if begun:
-        every = generation.jobs(out, world.make, config)
-        todo = [job for job in every if not job.done]
-        made = sum(len(job.indices) for job in todo)
+    lock = begin(out, generation, domain, pictures=world.pictures, resume=resume)
+    begun = lock is not None
+    if lock is not None:
+        with lock:
+            every = generation.jobs(out, world.make, config)
+            todo = [job for job in every if not job.done]
+            made = sum(len(job.indices) for job in todo)
 
-        def progress(done: int) -> None:
-            stage("making pictures", total - made + done, total)
+            def progress(done: int) -> None:
+                stage("making pictures", total - made + done, total)
 
-        try:
-            peak = make_shards(todo, jobs or cpu_count(), progress)
-        except ConfigError:
-            abandon(out, generation, every)
-            raise
-        finish(out, generation, domain, every, stage)
+            try:
+                peak = make_shards(todo, jobs, progress)
+            except (ConfigError, UnknownNameError):
+                abandon(out, generation, every)
+                raise
+            finish(out, generation, domain, every, stage)
     questions = questions_of(out, splits)
     return {
         "images": total,
@@ -279,6 +274,8 @@ def _at_once(
     ((split, images),) = splits.items()
     if split not in _SHAPES_SPLITS:
         raise UnknownNameError("split", split, _SHAPES_SPLITS, f"world {name}")
+    if any((out / there).exists() for there in ("card.json", "scenes", "questions")):
+        raise DataError(str(out), f"holds data in CLEVR's layout, and world '{name}' has another")
     config = build(world.config, with_overrides({}, overrides), f"{name} world")
     with progress_bar(hidden=as_json) as stage:
         data = world.generate(

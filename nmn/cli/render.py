@@ -42,7 +42,7 @@ def render(
     from nmn.config import build
     from nmn.data.files import read_json, write_picture
     from nmn.data.json_records import read_records
-    from nmn.generate.shards import one_thread
+    from nmn.nn.threads import cpu_threads
     from nmn.render.renderer import RenderConfig, Renderer
     from nmn.render.scenes import scenes_of
 
@@ -54,19 +54,19 @@ def render(
     stated = {} if lamps is None else read_json(lamps)
     if not isinstance(stated, dict):
         raise DataError(str(lamps), "wanted an object with positions by image index")
-    records = islice(
-        _records(read_records(scenes, "scenes"), scenes, stated, lamps),
-        first,
-        None if count is None else first + count,
-    )
+    wanted = islice(read_records(scenes, "scenes"), first, None if count is None else first + count)
+    records = _records(wanted, scenes, stated, lamps)
     done = 0
     with progress_bar(hidden=as_json) as stage:
         while part := list(islice(records, _AT_ONCE)):
-            paths = [out / _name(record, scenes) for record in part]
-            for path in paths:
-                if path.exists():
+            paths = [
+                out / _name(record, first + done + place, scenes)
+                for place, record in enumerate(part)
+            ]
+            for place, path in enumerate(paths):
+                if path.exists() or path in paths[:place]:
                     raise DataError(str(path), "is there already; nothing is overwritten")
-            with one_thread():  # which is faster than two that wait for each other
+            with cpu_threads(1):
                 pictures = renderer.render(scenes_of(part, look, str(scenes))).numpy()
             for path, picture in zip(paths, pictures, strict=True):
                 write_picture(path, picture)
@@ -104,9 +104,13 @@ def _records(
         yield {**record, **camera, "lamps": rest}
 
 
-def _name(record: Mapping[str, Any], scenes: Path) -> str:
-    """The name of a picture file, which can be anything that somebody wrote."""
-    stated = record.get("image_filename") or f"image_{record.get('image_index')}.png"
+def _name(record: Mapping[str, Any], place: int, scenes: Path) -> str:
+    """The name of a picture file, which can be anything that somebody wrote.
+
+    Args:
+        place: of the scene in the file, for one that has neither name nor number.
+    """
+    stated = record.get("image_filename") or f"image_{record.get('image_index', place)}.png"
     if not isinstance(stated, str) or Path(stated).name != stated or not stated.isprintable():
         raise DataError(
             str(scenes), f"wanted the name of a picture, got '{shortened(str(stated))}'"

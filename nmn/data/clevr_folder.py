@@ -86,9 +86,8 @@ class ClevrData:
         Raises:
             DataError: a store of other pictures.
         """
-        if self.files is None or len(store) != len(self.files):
-            count = 0 if self.files is None else len(self.files)
-            raise DataError(str(store.path), f"wanted {count} pictures, got {len(store)}")
+        if self.files is None or not store.is_of(self.files):
+            raise DataError(str(store.path), f"a store of other pictures than {self.name}")
         return replace(self, store=store)
 
 
@@ -117,7 +116,7 @@ def read_clevr(
         problem = f"no split '{split}' with questions; there are {listing(splits, 'and')}"
         hint = f"; nearest: '{nearest(split, splits, 1)[0]}'" if splits else ""
         raise DataError(str(folder), problem + hint if splits else f"no split '{split}'")
-    domain = _domain(folder)
+    domain = domain_of_folder(folder)
     file = _needed(folder / "questions", f"CLEVR_{split}_questions.json")
     graphs: Mapping[int, Scene] = {}
     if scenes:
@@ -148,6 +147,9 @@ class _Rows:
         self.folder, self.source = folder, source
         try:
             names = sorted(path.name for path in folder.iterdir())
+        except FileNotFoundError as error:
+            problem = "no such folder; the data has no pictures"
+            raise DataError(str(folder), problem) from error
         except OSError as error:
             raise unreadable(folder, error) from error
         self.there = frozenset(names)
@@ -193,7 +195,12 @@ def _is_picture(name: str) -> bool:
     return name.lower().endswith(_ENDINGS)
 
 
-def _domain(folder: Path) -> Domain:
+def domain_of_folder(folder: Path) -> Domain:
+    """What the questions of a data directory are about: as `domain.json` says, else CLEVR.
+
+    Raises:
+        DataError, ConfigError: `domain.json` is broken, or not a domain.
+    """
     path = folder / "domain.json"
     return Domain.from_json(read_json(path), str(path)) if path.exists() else load_domain("clevr")
 

@@ -90,6 +90,10 @@ class PictureStore:
     def __getitem__(self, row: int, /) -> Picture:
         return np.asarray(self._mapped[row])
 
+    def is_of(self, files: PictureFiles) -> bool:
+        """Whether these are the pictures of `files`, as they are now."""
+        return self.path.stem == _state(files)
+
     def rows(self, rows: Sequence[int]) -> UInt8[np.ndarray, "picture height width 3"]:
         """A copy of some pictures, in the order asked for."""
         return np.asarray(self._mapped[np.asarray(rows, dtype=np.int64)])
@@ -151,6 +155,14 @@ def _place(files: PictureFiles, size: tuple[int, int] | None) -> Path:
     """The file of a store: a folder for each source and size, a name for what the files are."""
     folder = files.folder.resolve()
     source = hashlib.sha256(repr((str(folder), size)).encode()).hexdigest()[:12]
+    # images/train of CLEVR_v1.0
+    title = "-".join((*folder.parts[-3:-2], folder.name, *([_said(size)] if size else [])))
+    return cache_folder() / "pictures" / f"{title}-{source}" / f"{_state(files)}.npy"
+
+
+def _state(files: PictureFiles) -> str:
+    """A name for what the files are: other ones, or changed ones, have another."""
+    folder = files.folder.resolve()
     state = hashlib.sha256()
     for row, name in enumerate(files.names):
         try:
@@ -159,9 +171,7 @@ def _place(files: PictureFiles, size: tuple[int, int] | None) -> Path:
             said = unreadable(folder / name, error)
             raise DataError(said.file, said.problem, f"image {files.indices[row]}") from error
         state.update(repr((name, found.st_size, found.st_mtime_ns)).encode())
-    # images/train of CLEVR_v1.0
-    title = "-".join((*folder.parts[-3:-2], folder.name, *([_said(size)] if size else [])))
-    return cache_folder() / "pictures" / f"{title}-{source}" / f"{state.hexdigest()[:16]}.npy"
+    return state.hexdigest()[:16]
 
 
 def _map(path: Path) -> UInt8[np.ndarray, "picture height width 3"] | None:

@@ -15,11 +15,12 @@ from typing import Any, Literal
 import numpy as np
 
 from nmn.data.clevr import Question, question_from_json
+from nmn.data.clevr_folder import domain_of_folder
 from nmn.data.clevr_scenes import image_indices, scene_from_json
-from nmn.data.files import find_file, read_json
+from nmn.data.files import find_file
 from nmn.data.json_records import read_records
 from nmn.data.validate_pictures import Pictures
-from nmn.domain import Domain, load_domain
+from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError, NMNError, QuestionError, listing, shortened
 from nmn.parsing.grammar_parser import shared_parser
 from nmn.parsing.lexicon import parsed_domains
@@ -90,8 +91,7 @@ def check_folder(
     if not known:
         wanted = "scenes/CLEVR_<split>_scenes.json or questions/CLEVR_<split>_questions.json"
         raise DataError(str(folder), f"not a CLEVR directory; wanted {wanted}")
-    path = folder / "domain.json"
-    domain = Domain.from_json(read_json(path), str(path)) if path.exists() else load_domain("clevr")
+    domain = domain_of_folder(folder)
     findings, seen = Findings(), dict[int, tuple[str, int]]()
     splits = {
         name: _Split(folder, name, domain, findings, stage).check(seen, english, decode)

@@ -82,7 +82,8 @@ class Pictures:
 
     def _note_objects(self, name: str, objects: Any, where: str) -> None:
         """How far to the right and down anything is."""
-        places = [item.get("pixel_coords") or (0, 0) for item in objects]
+        stated: list[Any] = [item.get("pixel_coords") or () for item in objects]
+        places = [place for place in stated if len(place) > 1]
         if not places:
             return
         low = min(min(place[:2]) for place in places)

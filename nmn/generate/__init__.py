@@ -1,6 +1,6 @@
 """Worlds that make their own pictures, questions, programs and answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from nmn.domain import Domain, load_domain
 from nmn.generate.clevr import (
     ClevrWorldConfig,
     StatesWorldConfig,
+    check_world,
     domain_of,
     make_clevr,
     make_states,
@@ -42,6 +43,7 @@ class ShardedWorld:
     Attributes:
         make: makes one shard.
         domain: of the questions, by the settings.
+        check: raises an error where settings and splits make no sense together.
         size: the settings that are width and height of a picture, if these can be chosen.
         device: the setting of that name, if there is one.
         questions_per_image: the setting that says how many, if there is one.
@@ -52,6 +54,7 @@ class ShardedWorld:
     config: type[Config]
     make: ShardMaker
     domain: Callable[[Any], Domain]
+    check: Callable[[Any, Collection[str]], None] = lambda config, splits: None
     size: tuple[str, str] | None = None
     questions_per_image: str | None = None
     device: str | None = None
@@ -70,6 +73,7 @@ WORLDS: Mapping[str, World | ShardedWorld] = {
         ClevrWorldConfig,
         make_clevr,
         domain_of,
+        check_world,
         size=("render.width", "render.height"),
         questions_per_image="questions.per_picture",
         device="device",
@@ -79,6 +83,7 @@ WORLDS: Mapping[str, World | ShardedWorld] = {
         StatesWorldConfig,
         make_states,
         domain_of,
+        check_world,
         questions_per_image="questions.per_picture",
         device="device",
         pictures=False,

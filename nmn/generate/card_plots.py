@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 _DPI = 100
 _MOST_ANSWERS = 24
@@ -86,7 +87,7 @@ def _grouped(axes: Any, shares: Mapping[str, Mapping[str, float]]) -> None:
         places = [place - 0.4 + (number + 0.5) * width for place in range(len(labels))]
         axes.bar(places, [values.get(label, 0.0) for label in labels], width, label=split)
     axes.set_xticks(range(len(labels)), labels, fontsize=7, rotation=90 if len(labels) > 8 else 0)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.tick_params(axis="y", labelsize=7)
     if len(shares) > 1:
         axes.legend(fontsize=7)

@@ -4,7 +4,7 @@ What it makes are CLEVR's records (Johnson et al. 2017); `clevr-states` is the s
 pictures.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ from nmn.config import Config
 from nmn.data.clevr_scenes import scene_from_json
 from nmn.data.example import Picture
 from nmn.domain import Attribute, Domain, load_domain
-from nmn.generate.combinations import Combinations
+from nmn.errors import ConfigError, listing
+from nmn.generate.combinations import Combinations, allowed_kinds
 from nmn.generate.questions import QuestionConfig, QuestionMaker
 from nmn.generate.scene_config import SceneConfig
 from nmn.generate.scenes import sample_scenes
@@ -32,14 +33,14 @@ class StatesWorldConfig(Config):
     """What is made of a world without pictures.
 
     Attributes:
-        splits: which objects each split may hold; those without an entry may hold all.
+        splits: which objects each split may hold; there are no other splits, if there are any.
         device: of torch, that pictures are drawn on; another one rounds differently.
     """
 
     scenes: SceneConfig = SceneConfig()
     questions: QuestionConfig = QuestionConfig()
     splits: dict[str, Combinations] = Field(default_factory=dict)
-    device: str = "cpu"
+    device: Literal["cpu", "cuda"] = "cpu"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,6 +82,22 @@ def domain_of(config: StatesWorldConfig) -> Domain:
     )
 
 
+def check_world(config: StatesWorldConfig, splits: Collection[str]) -> None:
+    """Find out what cannot be before anything is made.
+
+    Raises:
+        ConfigError, UnknownNameError: a split that the world does not have, rules that leave
+            nothing, no such families, or nothing held out.
+    """
+    for split in splits:
+        if config.splits and split not in config.splits:
+            problem = f"the world has the splits {listing(config.splits, 'and')}"
+            raise ConfigError(f"--split {split}", problem)
+        QuestionMaker(config.questions, domain_of(config), split, generator(0, "clevr", split))
+    for split, rules in config.splits.items():
+        allowed_kinds(rules, config.scenes.attributes, split)
+
+
 def make_clevr(config: ClevrWorldConfig, seed: int, split: str, indices: range) -> Shard:
     """A shard of scenes, their questions and their pictures."""
     shard = make_states(config, seed, split, indices)
@@ -92,8 +109,8 @@ def make_clevr(config: ClevrWorldConfig, seed: int, split: str, indices: range) 
 
 def make_states(config: StatesWorldConfig, seed: int, split: str, indices: range) -> Shard:
     """A shard of scenes and their questions."""
-    renderer = renderer_of(RenderConfig(), config.device)
     width, height = config.size
+    renderer = renderer_of(RenderConfig(width=width, height=height), config.device)
     scenes = sample_scenes(
         config.scenes,
         seed,
@@ -114,7 +131,11 @@ def questions_of(
     start: int,
     scenes: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The questions of a shard that begins with the picture `start`, balanced over the shard."""
+    """The questions of a shard that begins with the picture `start`, balanced over the shard.
+
+    Raises:
+        ConfigError: there are none at all in the first shard.
+    """
     domain = domain_of(config)
     random = generator(seed, "clevr", split, "question", start)
     maker = QuestionMaker(config.questions, domain, split, random)
@@ -131,6 +152,8 @@ def questions_of(
             }
             for made in maker.questions(graph)
         )
+    if not records and start == 0:
+        raise ConfigError("questions", f"there are none for split '{split}' with these settings")
     return records
 
 

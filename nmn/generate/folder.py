@@ -5,6 +5,7 @@ Then the records of all shards become CLEVR's files, a data card is put beside t
 `.generation/` goes.
 """
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nmn.config import Config
 from nmn.data.files import find_file, read_json
@@ -27,6 +28,7 @@ from nmn.resources import unreadable, write_text
 HIDDEN = ".generation"
 _STATED = "generation.json"
 _READY = "ready"
+_LOCK = "lock"
 DOMAIN = "domain.json"
 
 
@@ -94,7 +96,7 @@ def questions_file(folder: Path, split: str) -> Path:
 
 def begin(
     folder: Path, generation: Generation, domain: Domain, *, pictures: bool, resume: bool
-) -> bool:
+) -> BinaryIO | None:
     """Prepare a folder, or find that all of it is there already.
 
     Args:
@@ -102,10 +104,12 @@ def begin(
         resume: go on where an earlier run of the same generation stopped.
 
     Returns:
-        Whether there is something to do.
+        What keeps other commands out of the folder, until it is closed; None where nothing is
+        left to do.
 
     Raises:
-        DataError: there is other data in the folder, or it cannot be written.
+        DataError: there is other data in the folder, another command is at work in it, or it
+            cannot be written.
     """
     hidden = folder / HIDDEN
     if (hidden / _STATED).exists():
@@ -114,13 +118,14 @@ def begin(
             raise DataError(str(folder), "an unfinished generation is here; --resume goes on")
     elif _is_finished(folder, generation, domain, resume):
         _remove(hidden)
-        return False
+        return None
     try:
         hidden.mkdir(parents=True, exist_ok=True)
+        lock = _locked(hidden)
         for stale in hidden.iterdir():  # of a run that was killed
             if stale.is_dir():
                 shutil.rmtree(stale, ignore_errors=True)
-            elif not (hidden / _STATED).exists():
+            elif stale.name != _LOCK and not (hidden / _STATED).exists():
                 stale.unlink()
         write_text(hidden / _STATED, json.dumps(generation.to_json(), indent=1) + "\n")
         if pictures:
@@ -128,7 +133,7 @@ def begin(
                 (folder / "images" / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unreadable(folder, error) from error
-    return True
+    return lock
 
 
 def finish(
@@ -252,9 +257,9 @@ def _check_same(folder: Path, stored: Any, generation: Generation) -> None:
     """Raises DataError where an unfinished generation is of something else."""
     difference = _difference(stored, json.loads(json.dumps(generation.to_json())))
     if difference:
-        raise DataError(
-            str(folder), f"an unfinished generation of something else is here, {difference}"
-        )
+        problem = f"an unfinished generation of something else is here, {difference}"
+        advice = f"go on with its settings and --resume, or remove {HIDDEN} and its pictures"
+        raise DataError(str(folder), f"{problem}; {advice}")
 
 
 def _difference(stored: Any, wanted: Any, key: str = "") -> str:
@@ -285,6 +290,8 @@ def _is_finished(folder: Path, generation: Generation, domain: Domain, resume: b
         split in card and not _difference(card[split]["made"], _as_json(generation, split))
         for split in generation.splits
     ):
+        for split, count in generation.splits.items():
+            _check_whole(folder, split, count)
         return True
     for split in generation.splits:
         for path in _files_of(folder, split):
@@ -295,13 +302,45 @@ def _is_finished(folder: Path, generation: Generation, domain: Domain, resume: b
                 made = _difference(card[split]["made"], _as_json(generation, split))
                 problem = f"{problem}; it was made {made}" if made else problem
             raise DataError(str(path), problem)
-    other = [name for name in ("images", "scenes", "questions") if (folder / name).is_dir()]
+    other = sorted(path.name for path in _entries(folder) if path.name != HIDDEN)
     if other and not card:
-        problem = f"holds other data ('{other[0]}' without {CARD}); wanted a new or empty folder"
-        raise DataError(str(folder), problem)
+        problem = f"holds something else ('{other[0]}' without our {CARD})"
+        raise DataError(str(folder), f"{problem}; wanted a new or empty folder")
     if card:
         _check_domain(folder, domain)
     return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, without folders in which there is nothing."""
+    try:
+        paths = list(folder.iterdir()) if folder.exists() else []
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    return [path for path in paths if not path.is_dir() or path.is_symlink() or _entries(path)]
+
+
+def _check_whole(folder: Path, split: str, count: int) -> None:
+    """Raises DataError where files of a finished split are gone."""
+    for path in (scenes_file(folder, split), questions_file(folder, split)):
+        if not path.is_file():
+            raise DataError(str(path), f"is gone, of a finished split; remove all of '{split}'")
+    images = folder / "images" / split
+    there = sum(1 for _ in images.iterdir()) if images.is_dir() else count
+    if there < count:
+        problem = f"wanted {count} pictures of a finished split, got {there}"
+        raise DataError(str(images), f"{problem}; remove all of '{split}'")
+
+
+def _locked(hidden: Path) -> BinaryIO:
+    """Keeps other commands out, until it is closed or this process ends."""
+    lock = (hidden / _LOCK).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise DataError(str(hidden.parent), "another command is making data here") from error
+    return lock
 
 
 def _is_plain(domain: Domain) -> bool:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from nmn.generate.shards import one_thread
+from nmn.nn.threads import cpu_threads
 from nmn.seeding import generator
 
 GOAL = 0.5
@@ -87,7 +87,7 @@ def _bag_of_words(train: Sequence[Asked], test: Sequence[Asked]) -> float:
     vocabulary = {word: place for place, word in enumerate(words)}
     answers = sorted({question.answer for question in train})
     index = {answer: place for place, answer in enumerate(answers)}
-    with one_thread():
+    with cpu_threads(1):
         target = torch.tensor([index[question.answer] for question in train])
         weights = _fitted(_bags(train, vocabulary), target, len(answers))
         found = (_bags(test, vocabulary) @ weights).argmax(dim=1).tolist()

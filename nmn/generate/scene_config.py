@@ -7,9 +7,11 @@ from pydantic import Field, model_validator
 
 from nmn.config import Config
 from nmn.render.camera import DIRECTIONS
+from nmn.render.renderer import VISIBLE_SIZE
 from nmn.render.scenes import Look
+from nmn.scene.table import MAX_OBJECTS
 
-_VISIBLE_SIZE = 320 * 240
+_PIXELS = VISIBLE_SIZE[0] * VISIBLE_SIZE[1]
 
 AXES = np.array([DIRECTIONS["left"][:2], DIRECTIONS["front"][:2]])
 """Directions along which objects keep a margin, which is then one along their opposites too."""
@@ -30,7 +32,7 @@ class SceneConfig(Config):
     """
 
     min_objects: int = Field(3, ge=1)
-    max_objects: int = Field(10, ge=1)
+    max_objects: int = Field(10, ge=1, le=MAX_OBJECTS)
     area: float = Field(3.0, gt=0, le=6)
     min_distance: float = Field(0.25, ge=0)
     min_margin: float = Field(0.4, ge=0)
@@ -58,10 +60,10 @@ class SceneConfig(Config):
                 f"max_objects is {self.max_objects}, but at most {self._most:g} objects fit into "
                 f"area {self.area:g} with min_margin {self.min_margin:g}"
             )
-        if self.min_visible * self.max_objects > _VISIBLE_SIZE:
+        if self.min_visible * self.max_objects > _PIXELS:
             raise ValueError(
                 f"min_visible is {self.min_visible}, but a picture of 320x240 has at most "
-                f"{_VISIBLE_SIZE // self.max_objects} pixels for each of {self.max_objects} objects"
+                f"{_PIXELS // self.max_objects} pixels for each of {self.max_objects} objects"
             )
         return self
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -61,7 +61,8 @@ def sample_scenes(
     def attempt(pending: list[Draft]) -> list[Draft]:
         place_all(pending, config, table)
         scenes = _as_scenes(pending, config, table)
-        hidden = ((visible(scenes) < config.min_visible) & (scenes.shapes >= 0)).any(dim=1)
+        failed = (visible(scenes) < config.min_visible) | ~_centred(scenes, width, height)
+        hidden = (failed & (scenes.shapes >= 0)).any(dim=1)
         return [draft for draft, bad in zip(pending, hidden.tolist(), strict=True) if bad]
 
     unseen = repeat(drafts, attempt, _SEEN_TOGETHER, _SEEN_ALONE)
@@ -77,6 +78,12 @@ def sample_scenes(
         _record(draft, split, config, table, pixels)
         for draft, pixels in zip(drafts, seen, strict=True)
     ]
+
+
+def _centred(scenes: Scenes, width: int, height: int) -> Bool[Tensor, "picture object"]:
+    """Whether the centre of each object is within the picture."""
+    x, y, _ = project(scenes.centers, scenes.camera, width, height).unbind(-1)
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _as_scenes(drafts: list[Draft], config: SceneConfig, table: KindTable) -> Scenes:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import joblib
-import torch
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from PIL import Image
@@ -31,6 +30,7 @@ from nmn.config import Config
 from nmn.data.example import Picture
 from nmn.errors import ConfigError
 from nmn.memory import keep_freed_memory
+from nmn.nn.threads import cpu_threads
 from nmn.resources import replacing, unreadable
 
 SHARD = 250
@@ -120,7 +120,7 @@ def make_shard(job: Job, progress: Callable[[int], None] = lambda done: None) ->
     """
     scratch = job.records / f"{job.split}-{job.indices.start:06}.{os.getpid()}"
     try:
-        with one_thread():
+        with cpu_threads(1):
             shard = job.make(job.config, job.seed, job.split, job.indices)
             scratch.mkdir()
             named = (scene["image_filename"] for scene in shard.scenes)
@@ -132,7 +132,7 @@ def make_shard(job: Job, progress: Callable[[int], None] = lambda done: None) ->
         _write(job.scenes_file, shard.scenes)
         _write(job.questions_file, shard.questions)
     except OSError as error:
-        raise unreadable(job.images, error) from error
+        raise unreadable(Path(error.filename or job.images), error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     progress(len(shard.scenes))
@@ -232,17 +232,6 @@ def _count(folders: Iterable[Path]) -> int:
     return sum(1 for folder in folders for _ in os.scandir(folder))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Sums of torch do not depend on the machine's number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _save(picture: Picture, path: Path) -> None:
     """Write a picture file in the format that its name says."""
     buffer = io.BytesIO()  # to a file Pillow writes by itself, and then knows no cause of failure
@@ -251,7 +240,10 @@ def _save(picture: Picture, path: Path) -> None:
         image.save(buffer, format="PNG", compress_level=_PNG_LEVEL)
     else:
         image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    path.write_bytes(buffer.getvalue())
+    with path.open("wb") as stream:
+        stream.write(buffer.getbuffer())
+        stream.flush()
+        os.fsync(stream.fileno())  # the shard's records say that its pictures are there
 
 
 def _write(path: Path, records: Sequence[dict[str, Any]]) -> None:

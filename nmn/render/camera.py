@@ -102,3 +102,16 @@ def solve_camera(
             break
     x, y, z = camera.tolist()
     return x, y, z
+
+
+def misplaced(
+    points: Sequence[Sequence[float]],
+    seen: Sequence[Sequence[float]],
+    camera: Sequence[float],
+) -> float:
+    """How far from `seen` a camera sees `points`, at most, in pixels; see `solve_camera`."""
+    known, target, place = (
+        torch.tensor([part], dtype=torch.float64) for part in (points, seen, camera)
+    )
+    landed = project(known, place, *PUBLISHED_SIZE)
+    return float((landed - target)[..., :2].abs().nan_to_num(torch.inf).max())

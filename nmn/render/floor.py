@@ -44,26 +44,34 @@ def floor_picture(
     """
     across, down = COARSE
     device = scenes.sizes.device
-    row, column = torch.meshgrid(
-        torch.arange(down + 1, device=device) * (view.height / down),
-        torch.arange(across + 1, device=device) * (view.width / across),
-        indexing="ij",
-    )
-    everyone = torch.arange(len(view), device=device)
-    origin, ray = (
-        view.origins(everyone),
-        view.rays(everyone, column.reshape(1, -1), row.reshape(1, -1)),
-    )
-    depth = ground.reach(origin, ray)
-    points = origin + depth * ray
-    _, slope = ground.height_and_slope(points[0], points[1])
+    column = torch.arange(across + 1, device=device) * (view.width / across)
+    row = torch.arange(down + 1, device=device) * (view.height / down)
+    depth, points, normals = seen_ground(view, column, row)
     extra = bounce(points) + _glow(objects, points)
-    coarse = torch.cat([shine(scenes, points, ground.normals(slope)), extra, 1 / depth[None]])
+    coarse = torch.cat([shine(scenes, points, normals), extra, 1 / depth[None]])
     fine = _refined(coarse.view(-1, len(view), down + 1, across + 1), view.width, view.height)
     light, extra, nearness = fine[:LIGHTS], fine[LIGHTS:-1], fine[-1]
     shares = ground_shadows(scenes, objects, picture_raster(view, nearness))
     light = light * shares.view_as(light)
     return reflected(light.flatten(1), extra.flatten(1)).view_as(extra)
+
+
+def seen_ground(
+    view: View, column: Float[Tensor, " column"], row: Float[Tensor, " row"]
+) -> tuple[
+    Float[Tensor, "picture place"],
+    Float[Tensor, "3 picture place"],
+    Float[Tensor, "3 picture place"],
+]:
+    """Depth, point and normal of the ground where each of `row` meets each of `column`."""
+    rows, columns = torch.meshgrid(row, column, indexing="ij")
+    everyone = torch.arange(len(view), device=row.device)
+    origin = view.origins(everyone)
+    ray = view.rays(everyone, columns.reshape(1, -1), rows.reshape(1, -1))
+    depth = ground.reach(origin, ray)
+    points = origin + depth * ray
+    _, slope = ground.height_and_slope(points[0], points[1])
+    return depth, points, ground.normals(slope)
 
 
 def reflected(light: Float[Tensor, "light place"], extra: Float[Tensor, "3 place"]) -> Tensor:

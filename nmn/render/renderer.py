@@ -1,5 +1,6 @@
 """Pictures of CLEVR's world, many at once, on any device."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
@@ -9,10 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from nmn.config import Config
-from nmn.errors import ConfigError
-from nmn.render import ground
+from nmn.errors import ConfigError, listing
 from nmn.render.bodies import normalized
-from nmn.render.floor import floor_picture
+from nmn.render.floor import floor_picture, seen_ground
 from nmn.render.floor_map import floor_map
 from nmn.render.objects import Objects, View
 from nmn.render.primary import fragments, look
@@ -24,7 +24,7 @@ VISIBLE_SIZE = (320, 240)
 NOTHING = -1
 """The id of the ground."""
 
-_COUNTED_WIDTH, _COUNTED_HEIGHT = 240, 160
+_COUNTED = 240 * 160
 _BRIGHTEST = 8.0
 _SAMPLES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 23}
 
@@ -70,6 +70,9 @@ class Renderer:
             self.device = torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:
             raise ConfigError("device", f"no device '{device}' here") from error
+        if self.device.type not in _SAMPLES_AT_ONCE:
+            problem = f"wanted {listing(_SAMPLES_AT_ONCE)}, got '{device}'"
+            raise ConfigError("device", problem)
 
     def render(
         self, scenes: Scenes, seeds: Sequence[int] | None = None
@@ -103,15 +106,17 @@ class Renderer:
         return Maps(*(torch.cat([getattr(m, name).cpu() for m in found]) for name in names))
 
     def visible_pixels(self, scenes: Scenes) -> Int[Tensor, "picture object"]:
-        """By how many pixels of a picture of `VISIBLE_SIZE` each object is seen.
+        """By how many pixels each object is seen, if a picture had as many as `VISIBLE_SIZE`.
 
-        It is the share of our picture that it takes, whose sides are as those of the renderer.
+        That is the share of the picture that it takes, in a picture with the sides of ours.
         """
+        scale = math.sqrt(_COUNTED / (self.config.width * self.config.height))
+        width, height = (round(scale * side) for side in (self.config.width, self.config.height))
         counts = [
-            _counts(scenes.part(begin, end).to(self.device)).cpu()
-            for begin, end in self._parts(len(scenes), _COUNTED_WIDTH, _COUNTED_HEIGHT, at_least=1)
+            _counts(scenes.part(begin, end).to(self.device), width, height).cpu()
+            for begin, end in self._parts(len(scenes), width, height, at_least=1)
         ]
-        share = torch.cat(counts) / (_COUNTED_WIDTH * _COUNTED_HEIGHT)
+        share = torch.cat(counts) / (width * height)
         return (share * (VISIBLE_SIZE[0] * VISIBLE_SIZE[1])).round().long()
 
     def _parts(
@@ -150,10 +155,10 @@ def _noise(seeds: Sequence[int], size: Sequence[int]) -> Tensor:
     )
 
 
-def _counts(scenes: Scenes) -> Int[Tensor, "picture object"]:
+def _counts(scenes: Scenes, width: int, height: int) -> Int[Tensor, "picture object"]:
     objects = Objects.of(scenes)
     with torch.inference_mode():
-        seen = look(objects, View(scenes.camera, _COUNTED_WIDTH, _COUNTED_HEIGHT))
+        seen = look(objects, View(scenes.camera, width, height))
         pixels = torch.zeros(len(objects), dtype=torch.long, device=seen.first.device)
         pixels.index_add_(0, seen.tiles.owner, seen.first.sum(1))
         counts = torch.zeros_like(scenes.shapes)
@@ -164,25 +169,13 @@ def _counts(scenes: Scenes) -> Int[Tensor, "picture object"]:
 def _maps(scenes: Scenes, width: int, height: int) -> Maps:
     objects, view = Objects.of(scenes), View(scenes.camera, width, height)
     count = len(scenes)
-    row, column = torch.meshgrid(
-        torch.arange(height, device=scenes.sizes.device) + 0.5,
-        torch.arange(width, device=scenes.sizes.device) + 0.5,
-        indexing="ij",
-    )
-    everyone = torch.arange(count, device=row.device)
-    origin, ray = (
-        view.origins(everyone),
-        view.rays(everyone, column.reshape(1, -1), row.reshape(1, -1)),
-    )
-    depth = ground.reach(origin, ray)
-    points = origin + depth * ray
-    _, slope = ground.height_and_slope(points[0], points[1])
-    normals = ground.normals(slope).flatten(1)
+    column, row = (torch.arange(n, device=scenes.sizes.device) + 0.5 for n in (width, height))
+    depth, _, normals = seen_ground(view, column, row)
+    depth, normals = depth.flatten(), normals.flatten(1)
     seen = look(objects, view)
     ids = torch.full((count * height * width,), NOTHING, device=row.device)
     place = seen.place[seen.first]
     ids[place] = objects.slot[seen.tiles.owner][:, None].expand_as(seen.place)[seen.first]
-    depth = depth.flatten()
     depth[place] = seen.depth[seen.first]
     normals[:, place] = normalized(seen.normal[:, seen.first])
     shape = (count, height, width)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nmn.config import Config
 from nmn.errors import DataError, listing, nearest, shortened
-from nmn.render.camera import BASE, LAMPS, solve_camera
+from nmn.render.camera import BASE, LAMPS, PUBLISHED_SIZE, misplaced, solve_camera
 
 SHAPES = ("sphere", "cube", "cylinder")
 """The bodies that can be drawn, by index."""
@@ -38,6 +38,7 @@ _SHAPES: dict[str, Body] = {"cube": "cube", "sphere": "sphere", "cylinder": "cyl
 
 _LARGEST = 1e6
 _BESIDE = 1e-3
+_FARTHEST_OFF = 2.0
 
 
 class Look(Config):
@@ -195,10 +196,13 @@ def _camera(record: Mapping[str, Any], look: Look, source: str, where: str) -> t
                 landed.append(_numbers(item["pixel_coords"], "pixel_coords", source, at))
                 points.append([*map(float, item["3d_coords"][:2]), look.sizes[item["size"]]])
         camera = solve_camera(points, landed) if points else BASE
+        off = misplaced(points, landed, camera) if points else 0.0
+        if off > _FARTHEST_OFF:
+            problem = f"no camera sees the objects at their 'pixel_coords': off by {off:.0f} pixels"
+            advice = f"wanted those of a picture of {PUBLISHED_SIZE[0]}x{PUBLISHED_SIZE[1]}"
+            raise DataError(source, f"{problem}; {advice}", where)
     x, y, z = camera
     if not (_BESIDE <= math.hypot(x, y) < _LARGEST and 0 < z < _LARGEST):
-        if record.get("camera") is None:
-            raise DataError(source, "no camera sees the objects at their 'pixel_coords'", where)
         problem = f"wanted a 'camera' above the ground that looks aslant, got {list(camera)}"
         raise DataError(source, problem, where)
     return camera

@@ -3,8 +3,7 @@
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from nmn.domain import load_domain
 from nmn.errors import DataError
 from nmn.execution.network import ModuleNetwork
 from nmn.generate.shapes import generate_shapes
+from nmn.nn.threads import cpu_threads
 from nmn.seeding import child_seed
 from nmn.training.checkpoint import (
     Checkpoint,
@@ -134,17 +134,6 @@ class _Run:
     def _check(self, most: float) -> None:
         if sum(self.recent) / len(self.recent) > most:
             raise _StuckError
-
-
-@contextmanager
-def cpu_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads on the CPU within the `with`."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def training_data(

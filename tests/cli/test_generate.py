@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nmn.data.validate import check_folder
 from tests.cli.conftest import Result, Run
@@ -104,7 +105,19 @@ BAD: list[tuple[str, tuple[str, ...], str]] = [
         "--split val: is given twice",
     ),
     ("clevr", ("--images", "2", "--size", "480"), "--size '480': wanted width x height"),
-    ("clevr", ("--images", "2", "--size", "0x3"), "--size '0x3': wanted width x height"),
+    ("clevr", ("--images", "2", "--size", "7x50"), "--size 7x50: 'width'"),
+    *(
+        []
+        if torch.cuda.is_available()
+        else [("clevr", ("--images", "2", "--device", "cuda"), "torch finds no GPU")]
+    ),
+    ("clevr", ("--images", "2", "--set", "device=meta"), "'device'"),
+    ("clevr", ("--images", "2", "--set", 'questions.families=["nope"]'), "unknown"),
+    (
+        "clevr-states",
+        ("--images", "2", "--jobs", "1", "--set", 'questions.held_out=["scene"]'),
+        "there are none for split 'train'",
+    ),
     ("clevr", ("--images", "2", "--world", "cogant"), "nearest: 'cogent'"),
     ("clevr", ("--images", "2", "--world", "no.toml"), "no.toml: no such file"),
     ("clevr", ("--images", "2", "--world", "cogent"), "the world has the splits"),
@@ -115,6 +128,14 @@ BAD: list[tuple[str, tuple[str, ...], str]] = [
         "clevr",
         ("--images", "2", "--set", 'splits.train.rules=[{only={color="pink"}}]'),
         "unknown color 'pink'",
+    ),
+    (
+        "clevr-states",
+        (
+            *("--images", "2", "--set", 'splits.train.rules=[{only={color="red"}}]'),
+            *("--set", 'splits.val.rules=[{only={color="pink"}}]'),
+        ),
+        "split val, rule 0: unknown color 'pink'",
     ),
     (
         "clevr",
@@ -210,3 +231,19 @@ def test_processes_change_no_byte_of_clevr(run: Run, tmp_path: Path) -> None:
         assert generate(run, jobs, "--images", "260", *SMALL[:-1], jobs).code == 0
     assert files(tmp_path / "1") == files(tmp_path / "2")
     assert check_folder(tmp_path / "1")["problems"] == 0
+
+
+def test_shapes_are_not_written_among_data_of_another_layout(run: Run, tmp_path: Path) -> None:
+    assert generate(run, "d", "--images", "2", "--jobs", "1", world="clevr-states").code == 0
+    result = generate(run, "d", "--images", "2", world="shapes")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "holds data in CLEVR's layout" in result.err
+    assert not list((tmp_path / "d").glob("*.npy"))
+
+
+def test_every_object_is_seen_in_pictures_of_any_shape(run: Run, tmp_path: Path) -> None:
+    """And its centre is in the picture, as `check` wants it."""
+    few = ("--set", "scenes.max_objects=4", "--set", "scenes.min_objects=2")
+    assert generate(run, "d", "--images", "12", "--size", "96x32", "--jobs", "1", *few).code == 0
+    report = check_folder(tmp_path / "d")
+    assert report["problems"] == 0, report

@@ -79,3 +79,20 @@ def test_a_name_never_leads_out_of_the_folder(run: Run, scenes: Path, tmp_path: 
     assert result.code == 2
     assert "wanted the name of a picture" in result.err
     assert not list(tmp_path.rglob("x.png"))
+
+
+def test_scenes_without_name_and_number_do_not_overwrite_each_other(
+    run: Run, scenes: Path, tmp_path: Path
+) -> None:
+    records = json.loads(scenes.read_text())["scenes"]
+    for record in records:
+        del record["image_filename"], record["image_index"]
+    scenes.write_text(json.dumps({"info": {}, "scenes": records}))
+    assert run("render", "--scenes", scenes, "--out", "p", "--size", "60x40").code == 0
+    assert len(list((tmp_path / "p").iterdir())) == 3
+    for record in records:
+        record["image_filename"] = "one.png"
+    scenes.write_text(json.dumps({"info": {}, "scenes": records}))
+    result = run("render", "--scenes", scenes, "--out", "q", "--size", "60x40")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "one.png: is there already" in result.err

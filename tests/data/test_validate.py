@@ -94,6 +94,7 @@ FAULTS: list[tuple[str, str, Callable[[Any], object], str, str]] = [
     ("an unknown shape", SCENES, thing("shape", "cone"), "scene", "wanted a shape"),
     ("moved", SCENES, moved, "relations", "by the coordinates"),
     ("no place", SCENES, thing("pixel_coords", None), "scene", "'pixel_coords', got none"),
+    ("one number", SCENES, thing("pixel_coords", [1]), "scene", "'pixel_coords'"),
     ("outside", SCENES, thing("pixel_coords", [481, 5, 9.0]), "scene", "at 481"),
     ("left of it", SCENES, thing("pixel_coords", [-1, 5, 9.0]), "scene", "outside of the picture"),
     ("another split", SCENES, scene("split", "val"), "scene", "is of split 'val'"),

@@ -38,7 +38,10 @@ def _no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(folder: Path, made: Generation, *, resume: bool = False) -> bool:
-    return begin(folder, made, domain(CONFIG), pictures=True, resume=resume)
+    lock = begin(folder, made, domain(CONFIG), pictures=True, resume=resume)
+    if lock is not None:
+        lock.close()
+    return lock is not None
 
 
 def run(folder: Path, made: Generation, config: TinyConfig = CONFIG, shards: int = 99) -> None:
@@ -178,12 +181,20 @@ def test_finished_data_is_kept(
 
 
 @pytest.mark.parametrize(
-    "name", ["scenes/CLEVR_val_scenes.json.gz", "images/val/x.png", "images/test/x.png"]
+    "name",
+    [
+        "scenes/CLEVR_val_scenes.json.gz",
+        "images/val/x.png",
+        "images/test/x.png",
+        "CARD.md",
+        "domain.json",
+        "train.input.npy",
+    ],
 )
 def test_the_data_of_others_is_kept(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("theirs")
-    with pytest.raises(DataError, match=r"is there already|holds other data"):
+    with pytest.raises(DataError, match=r"is there already|holds something else"):
         started(tmp_path, generation())
     assert list(files(tmp_path)) == [name]
 
@@ -207,3 +218,20 @@ def test_nothing_is_left_of_what_cannot_be(tmp_path: Path) -> None:
     run(folder, generation(), shards=1)
     abandon(folder, generation(), generation().jobs(folder, make, CONFIG))
     assert started(folder, generation(), resume=True)
+
+
+def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    lock = begin(tmp_path, generation(), domain(CONFIG), pictures=True, resume=False)
+    assert lock is not None
+    with lock, pytest.raises(DataError, match="another command is making data here"):
+        started(tmp_path, generation(), resume=True)
+    assert started(tmp_path, generation(), resume=True)
+
+
+@pytest.mark.parametrize("gone", ["scenes/*train*", "images/val/*1.png"])
+def test_finished_data_that_lost_a_file_is_not_called_finished(tmp_path: Path, gone: str) -> None:
+    started(tmp_path, generation())
+    run(tmp_path, generation())
+    next(tmp_path.glob(gone)).unlink()
+    with pytest.raises(DataError, match=r"finished split.*; remove all of '(train|val)'"):
+        started(tmp_path, generation(), resume=True)

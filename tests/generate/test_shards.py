@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from nmn.errors import ConfigError, DataError
-from nmn.generate.shards import Job, Shard, make_shard, make_shards, one_thread, peak_mib
+from nmn.generate.shards import Job, Shard, make_shard, make_shards, peak_mib
 from tests.generate.tiny_world import TinyConfig, make
 
 
@@ -94,10 +94,3 @@ def test_impossible_settings_are_named(tmp_path: Path, processes: int) -> None:
     with pytest.raises(ConfigError, match="tiny world: it cannot be"):
         make_shards(jobs(tmp_path, TinyConfig(impossible=True)), processes, lambda done: None)
     assert files(tmp_path) == {}
-
-
-def test_one_thread_is_given_back() -> None:
-    before = torch.get_num_threads()
-    with one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before

@@ -5,7 +5,7 @@ import torch
 
 from nmn.config import build
 from nmn.errors import ConfigError, DataError
-from nmn.render.camera import BASE, LAMPS
+from nmn.render.camera import BASE, LAMPS, project
 from nmn.render.scenes import CUBE, CYLINDER, SPHERE, Look, scenes_of
 from tests.render.worlds import record, thing, world
 
@@ -142,3 +142,13 @@ def test_pixel_coords_that_no_camera_fits_are_refused() -> None:
     ]
     with pytest.raises(DataError, match="image 7: no camera sees the objects"):
         scenes_of([record(*impossible, camera=None)], Look())
+
+
+def test_pixel_coords_of_a_picture_of_another_size_are_refused() -> None:
+    items = [thing(x=x, y=y) for x, y in [(0, 0), (2, 1), (-2, 1), (1, -2)]]
+    points = torch.tensor([[item["3d_coords"] for item in items]])
+    landed = project(points, torch.tensor([BASE]), 240, 160)[0].tolist()
+    for item, (x, y, depth) in zip(items, landed, strict=True):
+        item["pixel_coords"] = [round(x), round(y), depth]
+    with pytest.raises(DataError, match=r"off by \d+ pixels; wanted those of a picture of 480x320"):
+        scenes_of([record(*items, camera=None)], Look())
