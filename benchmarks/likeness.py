@@ -73,7 +73,7 @@ def compared(scenes: Scenes, theirs: Sequence[np.ndarray[Any, Any]]) -> tuple[An
 
 
 def centres(records: Sequence[Mapping[str, Any]], scenes: Scenes) -> float:
-    """The largest distance, in pixels, of a projected centre from where the file says it is."""
+    """How many pixels a projected centre is from where the file says, at most, in x or y."""
     landed = project(scenes.centers, scenes.camera, *PUBLISHED_SIZE)[..., :2].numpy()
     worst = 0.0
     for record, line in zip(records, landed, strict=True):

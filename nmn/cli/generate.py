@@ -215,14 +215,8 @@ def _sharded(
     resume: bool,
     stage: Stage,
 ) -> dict[str, Any]:
-    from nmn.generate.folder import (
-        Generation,
-        abandon,
-        begin,
-        finish,
-        package_version,
-        questions_of,
-    )
+    from nmn.generate.folder import abandon, begin, finish, questions_of
+    from nmn.generate.generation import Generation, package_version
     from nmn.generate.shards import make_shards, peak_mib
 
     domain = world.domain(config)

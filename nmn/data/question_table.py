@@ -1,7 +1,7 @@
 """Hundreds of thousands of questions in memory, as columns.
 
 The 700,000 questions of CLEVR's training split take about 140 MB so, some 200 bytes each; as
-objects it would be three to four times that.
+objects it would be several times that.
 """
 
 from array import array

@@ -9,15 +9,8 @@ import pytest
 from nmn.data.validate import check_folder
 from nmn.domain import Attribute, load_domain
 from nmn.errors import DataError
-from nmn.generate.folder import (
-    HIDDEN,
-    Generation,
-    abandon,
-    begin,
-    finish,
-    package_version,
-    questions_of,
-)
+from nmn.generate.folder import abandon, begin, finish, questions_of
+from nmn.generate.generation import HIDDEN, Generation, package_version
 from nmn.generate.shards import make_shard
 from tests.generate.test_shards import files
 from tests.generate.tiny_world import TinyConfig, domain, make
