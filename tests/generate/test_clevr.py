@@ -6,6 +6,7 @@ from nmn.config import build
 from nmn.data.clevr import question_from_json, scene_from_json
 from nmn.domain import load_domain
 from nmn.errors import ConfigError
+from nmn.generate.card import family_of
 from nmn.generate.clevr import (
     ClevrWorldConfig,
     StatesWorldConfig,
@@ -13,6 +14,8 @@ from nmn.generate.clevr import (
     make_clevr,
     make_states,
 )
+from nmn.generate.priors import GOAL, Asked, priors
+from nmn.generate.shards import SHARD
 from nmn.parsing.grammar_parser import shared_parser
 from nmn.program.canonical import exact_match
 from nmn.scene.symbolic import execute
@@ -124,3 +127,15 @@ IMPOSSIBLE = [
 def test_impossible_settings_are_refused(values: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         build(ClevrWorldConfig, values, "test")
+
+
+def test_questions_alone_do_not_give_their_answers_away() -> None:
+    records = make_states(StatesWorldConfig(), 5, "train", range(SHARD)).questions
+    asked = [
+        Asked(record["image_index"], family_of(record), record["question"], record["answer"])
+        for record in records
+    ]
+    found = priors(asked, 5)
+    assert found is not None
+    assert found.majority <= GOAL
+    assert found.bag_of_words <= GOAL
