@@ -3,7 +3,7 @@
 "Are there more large cubes than cubes", "is there a ball right of the cube left of the ball",
 "what color is the red thing": whoever knows the language can answer them, and a model that is
 trained on them learns the wrong thing. The rules are those of sets and order in `facts`; they are
-sound (what is found is so) and not complete.
+sound (what is found is so) and not complete: what they leave, `witness` finds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +27,8 @@ def always(program: Program, domain: Domain) -> str | None:
         return "there cannot be such things"
     if any(one & (one - 1) for one in analysis.facts.equal):
         return "one thing is described twice"
+    if analysis.whole:
+        return "the sides of an 'or' are all things"
     return analysis.problem()
 
 
@@ -35,11 +37,7 @@ class _Analysis:
         self.program, self.domain = program, domain
         self.sets: list[Description] = []
         self.things: dict[Description, int] = {}
-        self.places = {
-            value: (index, place)
-            for index, attribute in enumerate(domain.attributes)
-            for place, value in enumerate(attribute.values)
-        }
+        self.whole = False
         self.values = tuple((1 << len(a.values)) - 1 for a in domain.attributes)
         for node in program.nodes:
             inputs = [self.sets[source] for source in node.inputs]
@@ -52,7 +50,7 @@ class _Analysis:
         """What is said of the members of a set; of other nodes what their first input is."""
         if operation in ("scene", "find", "filter"):
             first = inputs[0] if inputs else _ALL
-            atoms = {Atom("is", *self.places[argument])} if argument else set[Atom]()
+            atoms = {self._value(argument)} if argument else set[Atom]()
             return frozenset(known | atoms for known in first)
         if operation in ("relate", "same"):
             attribute = -1
@@ -63,10 +61,32 @@ class _Analysis:
         if operation == "and":
             return frozenset(first | second for first in inputs[0] for second in inputs[1])
         if operation == "or":
-            return inputs[0] | inputs[1]
+            joined = inputs[0] | inputs[1]
+            self.whole = self.whole or self._is_whole(joined)
+            return joined
         if operation == "unique":
             self.things.setdefault(inputs[0], len(self.things))
         return inputs[0]
+
+    def _value(self, concept: str) -> Atom:
+        names = self.domain.attribute_names
+        attribute = names.index(self.domain.attribute_of(concept))
+        return Atom("is", attribute, self.domain.attributes[attribute].values.index(concept))
+
+    def _is_whole(self, description: Description) -> bool:
+        """Whether the words alone name all things: "metal or rubber", or all others than one."""
+        single = {atom for atoms in description if len(atoms) == 1 for atom in atoms}
+        stated = [0] * len(self.values)
+        for atom in single:
+            if atom.kind == "is":
+                stated[atom.attribute] |= 1 << atom.other
+        opposite = any(
+            Atom(kind, -1, atom.other) in single
+            for atom in single
+            for kind in AXES
+            if atom.kind in AXES and AXES[kind] == (AXES[atom.kind][0], not AXES[atom.kind][1])
+        )
+        return opposite or any(map(int.__eq__, stated, self.values))
 
     def problem(self) -> str | None:
         root = self.program.root

@@ -20,6 +20,7 @@ from nmn.generate.questions import QuestionConfig, QuestionMaker
 from nmn.generate.scene_config import SceneConfig
 from nmn.generate.scenes import sample_scenes
 from nmn.generate.shards import Shard
+from nmn.generate.witness import Possible
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.render.renderer import RenderConfig, Renderer
 from nmn.render.scenes import scenes_of
@@ -138,7 +139,7 @@ def questions_of(
     """
     domain = domain_of(config)
     random = generator(seed, "clevr", split, "question", start)
-    maker = QuestionMaker(config.questions, domain, split, random)
+    maker = QuestionMaker(config.questions, domain, split, random, possible_of(config, split))
     records: list[dict[str, Any]] = []
     for scene in scenes:
         index = scene["image_index"]
@@ -155,6 +156,18 @@ def questions_of(
     if not records and start == 0:
         raise ConfigError("questions", f"there are none for split '{split}' with these settings")
     return records
+
+
+def possible_of(config: StatesWorldConfig, split: str) -> Possible:
+    """The scenes that a split can hold."""
+    fewest, most = config.scenes.min_objects, config.scenes.max_objects
+    if split not in config.splits:
+        return Possible(None, fewest, most)
+    attributes = config.scenes.attributes
+    table = allowed_kinds(config.splits[split], attributes, split)
+    places = [list(attributes).index(name) for name in domain_of(config).attribute_names]
+    kinds = frozenset(tuple(kind[place] for place in places) for kind in table.kinds)
+    return Possible(kinds, fewest, most)
 
 
 def picture_name(record: Mapping[str, Any]) -> str:

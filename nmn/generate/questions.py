@@ -1,7 +1,7 @@
 """Questions about a picture: programs sampled from families, said by the realiser.
 
-What is asked is valid and not trivial: `sampling` sees to the scene, `always` to the language,
-`balance` to the answers of many pictures. Each sentence was parsed back to its program.
+What is asked is valid and not trivial: `sampling` sees to the scene, `always` and `witness` to the
+language, `balance` to the answers of many pictures. Each sentence was parsed back to its program.
 """
 
 from collections.abc import Hashable, Sequence
@@ -21,10 +21,13 @@ from nmn.generate.families import ORIGINAL, Family, families_of
 from nmn.generate.patterns import ANY, Pattern
 from nmn.generate.sampling import Filler
 from nmn.generate.scene_masks import Draws, SceneMasks
+from nmn.generate.witness import Possible, witness
 from nmn.parsing.realise import realise
 from nmn.program.canonical import canonical
 from nmn.program.clevr import to_clevr
+from nmn.program.ops import OPERATIONS
 from nmn.program.program import Node, Program
+from nmn.program.types import Kind
 from nmn.scene.scene import Scene
 from nmn.seeding import fraction
 
@@ -87,6 +90,7 @@ class QuestionMaker:
     Args:
         split: decides whether held-out compositions are asked.
         random: what all is drawn from; the same stream and pictures give the same questions.
+        possible: which scenes there can be; without, those of CLEVR.
 
     Raises:
         UnknownNameError: no such family.
@@ -95,9 +99,15 @@ class QuestionMaker:
     """
 
     def __init__(
-        self, config: QuestionConfig, domain: Domain, split: str, random: Generator
+        self,
+        config: QuestionConfig,
+        domain: Domain,
+        split: str,
+        random: Generator,
+        possible: Possible | None = None,
     ) -> None:
         self.config, self.domain = config, domain
+        self._possible = possible or Possible()
         self._random, self._draws = random, Draws(random)
         self._training = split.startswith("train")
         self._held_out = tuple(Pattern(text, domain, "held_out") for text in config.held_out)
@@ -111,7 +121,7 @@ class QuestionMaker:
         self._balance = Balance()
 
     def questions(self, scene: Scene) -> list[Made]:
-        """The questions of the next picture, no two of one program or one wording.
+        """The questions of the next picture, no two that ask the same or in the same words.
 
         The families that were asked least come first, and as in CLEVR none comes again before
         all others were tried.
@@ -145,6 +155,8 @@ class QuestionMaker:
                     return False  # most often all of the family is held out
                 continue
             if made.has(program) or always(program, self.domain):
+                continue
+            if witness(program, masks, self.domain, self._draws, self._possible) is None:
                 continue
             text = self._text(program)
             if text is None or text.casefold() in made.texts:
@@ -189,9 +201,9 @@ class _Picture:
         self._steps: dict[frozenset[tuple[str, str | None]], list[Program]] = {}
 
     def has(self, program: Program) -> bool:
-        """Whether a question of the same canonical form was asked."""
+        """Whether the same was asked: the same canonical form, its sides in any order."""
         alike = self._steps.get(_steps_of(program))
-        return alike is not None and canonical(program) in map(canonical, alike)
+        return alike is not None and asked_form(program) in map(asked_form, alike)
 
     def add(self, question: Made) -> None:
         self.questions.append(question)
@@ -200,21 +212,53 @@ class _Picture:
 
 
 def _steps_of(program: Program) -> frozenset[tuple[str, str | None]]:
-    """Equal for programs of one canonical form, and quick to find."""
-    return frozenset([(node.operation, node.argument) for node in program.nodes])
+    """Equal for programs of one `asked_form`, and quick to find."""
+    nodes = program.nodes
+    root = nodes[-1]
+    operation = "less_than" if root.operation == "greater_than" else root.operation
+    return frozenset([(n.operation, n.argument) for n in nodes[:-1]] + [(operation, root.argument)])
+
+
+def asked_form(program: Program) -> str:
+    """Equal for questions that ask the same.
+
+    "More balls than cubes" is "fewer cubes than balls", and "as many" holds both ways: the
+    canonical form is of the first of both, as text.
+    """
+    if program.root.operation == "greater_than":
+        program = mirrored(program)
+    form = str(canonical(program))
+    if len(program.root.inputs) < 2 or program.root.operation == "less_than":
+        return form
+    return min(form, str(canonical(mirrored(program))))
+
+
+def mirrored(program: Program) -> Program:
+    """The same comparison, its sides in the other order; all else as it is."""
+    root = program.root
+    if len(root.inputs) < 2 or OPERATIONS[root.operation].output is not Kind.BOOL:
+        return program
+    operation = {"less_than": "greater_than", "greater_than": "less_than"}.get(root.operation)
+    swapped = Node(operation or root.operation, root.argument, root.inputs[::-1])
+    return Program((*program.nodes[:-1], swapped))
 
 
 def is_held_out(
     program: Program, patterns: Sequence[Pattern], share: float, domain: Domain
 ) -> bool:
     """Whether a program is a composition that is held out (see `QuestionConfig`)."""
-    if any(pattern.is_in(program) for pattern in patterns):
+    ways = (program, mirrored(program))
+    if any(pattern.is_in(way) for pattern in patterns for way in ways):
         return True
     return share > 0 and fraction(structure_of(program, domain)) < share
 
 
 def structure_of(program: Program, domain: Domain) -> str:
-    """The canonical form, with attributes in the place of concepts."""
+    """The canonical form, with attributes in the place of concepts.
+
+    The sides of a comparison are in any order, and "more" is "fewer": one that is held out would
+    else be asked in train the other way round.
+    """
     filters = ("find", "filter")
     nodes = [
         Node(node.operation, domain.attribute_of(node.argument), node.inputs)
@@ -222,7 +266,11 @@ def structure_of(program: Program, domain: Domain) -> str:
         else node
         for node in program.nodes
     ]
-    return str(canonical(Program(tuple(nodes))))
+    root = nodes[-1]
+    if root.operation == "greater_than":
+        nodes[-1] = Node("less_than", None, root.inputs)
+    turned = [*nodes[:-1], Node(nodes[-1].operation, root.argument, root.inputs[::-1])]
+    return min(str(canonical(Program(tuple(way)))) for way in (nodes, turned))
 
 
 def _fillers(family: Family) -> tuple[Filler, ...]:

@@ -38,6 +38,7 @@ class SceneMasks:
         relations: for each relation and thing, those so placed to it.
         sharing: for each attribute and thing, those that have the same value, itself too.
         values: for each thing its concepts, in the order of the attributes.
+        alike: for each thing and set of attributes, a bit an attribute, those with the same values.
 
     Raises:
         DataError: an empty place, or a thing without one of the attributes.
@@ -61,6 +62,15 @@ class SceneMasks:
         self.sharing = [
             [self.concepts[values[place]] for values in self.values] for place in range(len(names))
         ]
+        self.alike = [self.with_values(values) for values in self.values]
+
+    def with_values(self, values: tuple[str, ...]) -> list[int]:
+        """For each set of attributes, a bit an attribute, the things that have those `values`."""
+        found = [self.everything]
+        for value in values:
+            mask = self.concepts[value]
+            found += [other & mask for other in found]
+        return found
 
 
 @lru_cache(1 << 14)

@@ -77,7 +77,8 @@ def realise(
     choices = list(known if phrasing is None else (phrasing,))
     meaning = canonical(program)
     if generator is not None:
-        generator.shuffle(choices)
+        first = int(generator.random() * len(choices))
+        choices = choices[first:] + choices[:first]
         for choice in choices:
             for _ in range(_TRIES):
                 sentence = speaker.sentence(choice, generator)

@@ -6,6 +6,7 @@ of filters over the scene, a relation, a `same`, or an `and` or `or` of sets, ne
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from string import Formatter
 
 from numpy.random import Generator
@@ -74,6 +75,15 @@ PHRASINGS = {
 }
 """For each operation at the root, the ways to ask; the words in brackets are filled in."""
 
+_BEFORE_NO_OTHER = ("more ", "fewer ", "as many ")
+"""What is not said before "other balls": that would be other balls than something else."""
+
+
+@cache
+def _pieces(phrasing: str) -> tuple[tuple[str, str | None], ...]:
+    """The words of a phrasing before each pair of brackets, and what stands in the brackets."""
+    return tuple((literal, field) for literal, field, _, _ in Formatter().parse(phrasing))
+
 
 class ClevrSpeaker:
     """Says one program.
@@ -87,6 +97,8 @@ class ClevrSpeaker:
         self.lexicon = lexicon
         self._generator: Generator | None = None
         self._it: int | None = None
+        self._anchors = 0
+        """Inside how many things that others are placed to, or share something with."""
 
     def phrasings(self) -> tuple[str, ...]:
         """The ways to ask that fit the root of the program."""
@@ -98,26 +110,31 @@ class ClevrSpeaker:
 
     def sentence(self, phrasing: str, generator: Generator | None = None) -> str:
         """The question; synonyms and turns of phrase drawn, or the preferred ones."""
-        self._generator, self._it = generator, None
+        self._generator, self._it, self._anchors = generator, None, 0
         pieces = [
-            literal + (self._field(field) if field else "")
-            for literal, field, _, _ in Formatter().parse(phrasing)
+            literal + (self._field(field) if field else "") for literal, field in _pieces(phrasing)
         ]
         text = "".join(pieces)
         return text[0].upper() + text[1:]
 
     def _fits(self, pattern: str) -> bool:
+        if " and {" in pattern and any(node.operation == "and" for node in self.program.nodes):
+            return False  # which "and" is which?
+        return all(
+            field is None or self._can_fill(field, literal) for literal, field in _pieces(pattern)
+        )
+
+    def _can_fill(self, field: str, before: str) -> bool:
         attribute = self.program.root.argument or ""
-        for _, field, _, _ in Formatter().parse(pattern):
-            if field == "big" and ("HOW_BIG", attribute) not in self.lexicon.surface:
-                return False
-            if field == "made of" and ("MADE_OF", attribute) not in self.lexicon.surface:
-                return False
-            if field == "so" and self._split(self._asked(0))[1] is None:
-                return False
-            if field == "it" and self._introduced() is None:
-                return False
-        return True
+        if field == "many":
+            return not (before.endswith(_BEFORE_NO_OTHER) and self._is_other(0))
+        if field == "big":
+            return ("HOW_BIG", attribute) in self.lexicon.surface
+        if field == "made of":
+            return ("MADE_OF", attribute) in self.lexicon.surface
+        if field == "so":
+            return self._split(self._asked(0))[1] is not None
+        return field != "it" or self._introduced() is not None
 
     def _field(self, field: str) -> str:
         """The words for one pair of brackets of a phrasing."""
@@ -125,17 +142,24 @@ class ClevrSpeaker:
         ways: dict[str, Callable[[], str]] = {
             "many": lambda: self._things(self._asked(0), plural=True),
             "others": lambda: self._things(self._asked(1), plural=True),
-            "a thing": lambda: _with_article(self._things(self._asked(0), plural=False)),
+            "a thing": self._a_thing,
             "one": lambda: self._one(self._asked(0)),
             "other": lambda: self._one(self._asked(1)),
             "it": self._introduction,
-            "nouns": lambda: self._noun(self._split(self._asked(0))[0], plural=True),
+            "nouns": lambda: self._nouns(*self._split(self._asked(0)), plural=True),
             "so": lambda: self._description(self._asked(0), plural=True),
             "attribute": lambda: self._said("ATTRIBUTE", attribute),
             "big": lambda: self._said("HOW_BIG", attribute).removeprefix("how "),
             "made of": lambda: self._said("MADE_OF", attribute),
         }
         return ways[field]()
+
+    def _a_thing(self) -> str:
+        things = self._things(self._asked(0), plural=False)
+        ways = [_with_article(things)]
+        if things.startswith("other ") and not self._split(self._asked(0))[0]:
+            ways.append(f"anything else {things.split(maxsplit=2)[2]}")
+        return self._choice(ways)
 
     def _introduction(self) -> str:
         """The thing that is "it" from here on, with its article."""
@@ -191,8 +215,7 @@ class ClevrSpeaker:
         if base is None:
             return self._noun(concepts, plural=plural)
         node = self.program.nodes[base]
-        other = self._choice(("", self.lexicon.says("OTHER"))) if node.operation == "same" else ""
-        noun = f"{other} {self._noun(concepts, plural=plural)}".lstrip()
+        noun = self._nouns(concepts, base, plural=plural)
         said = self._description(base, plural=plural, depth=depth)
         are = self._form("IS", plural=plural)
         ways = [f"{self._said('THAT')} {are} {said}"]
@@ -212,10 +235,10 @@ class ClevrSpeaker:
         node = self.program.nodes[index if base is None else base]
         if node.operation == "relate":
             relation = self._said("RELATION", node.argument or "")
-            return f"{relation} {self._one(node.inputs[0])}"
+            return f"{relation} {self._anchor(node.inputs[0])}"
         if node.operation == "same":
             attribute = self._said("ATTRIBUTE", node.argument or "")
-            return f"the same {attribute} as {self._one(node.inputs[0])}"
+            return f"the same {attribute} as {self._anchor(node.inputs[0])}"
         if node.operation not in ("and", "or"):
             raise self._refusal(f"{node.label} in the place of a set of things")
         if depth == MAX_COORDINATION:
@@ -224,8 +247,68 @@ class ClevrSpeaker:
             self._part(source, plural=plural, depth=depth + 1) for source in node.inputs
         )
         opening, word = ("both", "and") if node.operation == "and" else ("either", "or")
-        opening = self._choice((f"{opening} ", ""))
+        clear = depth == 0 and self._anchors == 0 and self._is_clear(node.inputs)
+        opening = self._choice((f"{opening} ", "")) if clear else f"{opening} "
         return f"{opening}{first} {word} {second}"
+
+    def _is_clear(self, sides: Sequence[int]) -> bool:
+        """Whether two sides are told apart without "both" or "either".
+
+        "Right of the ball or cubes" might be right of cubes, "right of the ball behind the cube
+        and left of the block" of a ball left of the block; and a comparison has two sides itself.
+        """
+        if OPERATIONS[self.program.root.operation].inputs[1:]:
+            return False
+        kinds = set()
+        for side in sides:
+            concepts, base = self._split(side)
+            if base is not None:
+                node = self.program.nodes[base]
+                deeper = node.operation in ("and", "or") or (
+                    node.inputs[0] != self._it
+                    and self._split(self.program.nodes[node.inputs[0]].inputs[0])[1] is not None
+                )
+                if concepts or deeper:
+                    return False
+            kinds.add(base is None)
+        return len(kinds) == 1
+
+    def _anchor(self, index: int) -> str:
+        self._anchors += 1
+        text = self._one(index)
+        self._anchors -= 1
+        return text
+
+    def _nouns(self, concepts: Sequence[str], base: int | None, *, plural: bool) -> str:
+        """A noun, with "other" where the thing that shares something would else be meant too."""
+        noun = self._noun(concepts, plural=plural)
+        other = self._leaves_out(concepts, base)
+        return f"{self.lexicon.says('OTHER')} {noun}" if other else noun
+
+    def _is_other(self, side: int) -> bool:
+        return self._leaves_out(*self._split(self._asked(side)))
+
+    def _leaves_out(self, concepts: Sequence[str], base: int | None) -> bool:
+        """Whether a set is of others than a thing that its words may seem to describe as well.
+
+        As in CLEVR nothing is said of a thing that has another value than the set: no cube is one
+        of "the balls of the same size as the cube".
+        """
+        if base is None:
+            return False
+        node = self.program.nodes[base]
+        if node.operation == "and":
+            return any(self._leaves_out(concepts, source) for source in node.inputs)
+        anchor = self.program.nodes[node.inputs[0]] if node.inputs else node
+        if node.operation != "same" or anchor.operation != "unique":
+            return node.operation == "same"
+        stated = self._split(anchor.inputs[0])[0]
+        return not any(
+            one != other and one in attribute.values and other in attribute.values
+            for one in concepts
+            for other in stated
+            for attribute in self.lexicon.domain.attributes
+        )
 
     def _part(self, index: int, *, plural: bool, depth: int) -> str:
         """One side of a coordination: a description, or a noun with its article."""
@@ -265,9 +348,9 @@ class ClevrSpeaker:
 
     def _choice(self, ways: Sequence[str]) -> str:
         """One of the ways, or without a generator the first."""
-        return (
-            ways[0] if self._generator is None else ways[int(self._generator.integers(len(ways)))]
-        )
+        if self._generator is None or len(ways) == 1:
+            return ways[0]
+        return ways[int(self._generator.random() * len(ways))]
 
     def _refusal(self, reason: str) -> RealisationError:
         return RealisationError(str(self.program), reason)

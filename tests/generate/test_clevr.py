@@ -139,3 +139,22 @@ def test_questions_alone_do_not_give_their_answers_away() -> None:
     assert found is not None
     assert found.majority <= GOAL
     assert found.bag_of_words <= GOAL
+
+
+@pytest.mark.parametrize("changes", [{"min_objects": 5, "max_objects": 5}, {}])
+def test_rules_of_a_world_give_no_answer_away(changes: dict[str, int]) -> None:
+    """Nobody asks for what there never is, nor where there are always five, how many."""
+    cogent = {"rules": [{"when": {"shape": "cylinder"}, "never": {"color": ["gray", "red"]}}]}
+    world = {"scenes": changes, "splits": {"train": cogent}}
+    config = build(StatesWorldConfig, {**world, "questions": {"families": ["zero_hop"]}}, "test")
+    records = make_states(config, 1, "train", range(60)).questions
+    assert len(records) > 200
+    domain = load_domain("clevr")
+    for place, record in enumerate(records):
+        numbered = {"question_index": place, **record}
+        program = question_from_json(numbered, domain, "q").example.program
+        assert program is not None
+        stated = {node.argument for node in program.nodes}
+        assert not ("cylinder" in stated and stated & {"gray", "red"}), record["question"]
+        if changes:
+            assert str(program) != "count(scene)"

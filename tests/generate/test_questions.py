@@ -13,7 +13,15 @@ from nmn.errors import ConfigError, NMNError, UnknownNameError
 from nmn.generate.always import always
 from nmn.generate.families import families_of
 from nmn.generate.patterns import Pattern
-from nmn.generate.questions import Made, QuestionConfig, QuestionMaker, structure_of
+from nmn.generate.questions import (
+    Made,
+    QuestionConfig,
+    QuestionMaker,
+    asked_form,
+    is_held_out,
+    mirrored,
+    structure_of,
+)
 from nmn.parsing import GrammarParser
 from nmn.program.canonical import canonical
 from nmn.program.text import parse_program
@@ -22,6 +30,8 @@ from nmn.scene.symbolic import execute
 from nmn.seeding import fraction, generator
 from tests.generate.clevr_scenes import random_scenes
 
+REDS = "count(find[red])"
+RED, BALL = "query[size](unique(find[red]))", "query[size](unique(find[sphere]))"
 SAME_AFTER_RELATE = "same[any](unique(filter[any](relate[any](unique(scene[any])))))"
 
 
@@ -55,7 +65,7 @@ def check(scenes: list[Scene], made: list[list[Made]], domain: Domain) -> None:
             assert families[one.template, one.family_index].pattern.fits(one.program)
             assert always(one.program, domain) is None
         assert len({one.question.casefold() for one in questions}) == len(questions)
-        assert len({canonical(one.program) for one in questions}) == len(questions)
+        assert len({asked_form(one.program) for one in questions}) == len(questions)
 
 
 def test_every_question_is_read_back_answered_and_asked_once(
@@ -186,6 +196,36 @@ def test_a_share_of_structures_is_held_out_whatever_the_concepts(
         for text in ("count(filter[cube](find[red]))", "count(filter[yellow](find[sphere]))")
     )
     assert structure_of(first, clevr) == structure_of(second, clevr)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (f"greater_than({REDS}, count(scene))", f"less_than(count(scene), {REDS})", True),
+        (f"less_than({REDS}, count(scene))", f"less_than(count(scene), {REDS})", False),
+        (f"equal_number({REDS}, count(scene))", f"equal_number(count(scene), {REDS})", True),
+        (f"equal[size]({RED}, {BALL})", f"equal[size]({BALL}, {RED})", True),
+        (REDS, "count(find[blue])", False),
+    ],
+)  # fmt: skip
+def test_a_comparison_the_other_way_round_asks_the_same(
+    clevr: Domain, first: str, second: str, *, same: bool
+) -> None:
+    one, other = parse_program(first, clevr), parse_program(second, clevr)
+    assert (asked_form(one) == asked_form(other)) == same
+    alike = structure_of(one, clevr) == structure_of(other, clevr)
+    assert alike  # sides in any order, any concepts
+    assert canonical(mirrored(mirrored(one))) == canonical(one)
+
+
+def test_the_sides_of_a_held_out_comparison_are_in_any_order(clevr: Domain) -> None:
+    pattern = Pattern("greater_than(count(scene[any]), count(filter[red](scene)))", clevr, "test")
+    for text, held_out in (
+        ("greater_than(count(find[blue]), count(find[red]))", True),
+        ("less_than(count(find[red]), count(find[blue]))", True),
+        ("less_than(count(find[blue]), count(find[red]))", False),
+    ):
+        assert is_held_out(parse_program(text, clevr), (pattern,), 0.0, clevr) == held_out
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -116,6 +117,16 @@ def test_empty_sets_are_near_misses(clevr: Domain) -> None:
     assert sum(one is not None for one in found) > 40
     assert {one.answer for one in found if one is not None} == {"0"}
     assert filler.may_be_empty
+
+
+def test_things_are_described_at_length_where_there_is_more_to_say(clevr: Domain) -> None:
+    pattern = Pattern("query[any](unique(filter[any](scene)))", clevr, "here")
+    filler, draws = Filler(pattern, "size"), Draws(np.random.default_rng(0))
+    masks = [SceneMasks(scene, clevr) for scene in random_scenes(60, clevr, sizes=(8, 10))]
+    found = [filler.fill(mask, draws) for mask in masks for _ in range(20)]
+    lengths = Counter(len(one.program) - 3 for one in found if one is not None)
+    assert set(lengths) == {1, 2, 3}
+    assert lengths[2] + lengths[3] > lengths[1]
 
 
 def test_a_scene_of_nothing_or_one_thing_gives_what_it_can(clevr: Domain) -> None:

@@ -37,3 +37,18 @@ def test_a_thing_without_an_attribute_is_named(clevr: Domain) -> None:
     scene = Scene((thing,), dict.fromkeys(clevr.relations, ((),)), name="p1")
     with pytest.raises(DataError, match="p1: an object without color"):
         SceneMasks(scene, clevr)
+
+
+def test_things_of_the_same_values_are_known_for_each_set_of_attributes(clevr: Domain) -> None:
+    (scene,) = random_scenes(1, clevr, sizes=(8, 8))
+    masks = SceneMasks(scene, clevr)
+    for thing, rows in enumerate(masks.alike):
+        assert len(rows) == 1 << len(clevr.attribute_names)
+        assert rows[0] == masks.everything
+        for code, alike in enumerate(rows):
+            expected = masks.everything
+            for place in bits_of(code):
+                expected &= masks.sharing[place][thing]
+            assert alike == expected
+    own = masks.values[0]
+    assert masks.with_values(own) == masks.alike[0]

@@ -3,7 +3,6 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from nmn.errors import ConfigError, DataError

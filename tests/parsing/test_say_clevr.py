@@ -40,21 +40,23 @@ SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
     "count": (
         f"count(filter[red](same[size](unique({CUBE}))))",
         {
-            "how many {nouns} are {so}?": "How many red things are the same size as the cube?",
+            "how many {nouns} are {so}?": (
+                "How many other red things are the same size as the cube?"
+            ),
             "what number of {nouns} are {so}?": (
-                "What number of red things are the same size as the cube?"
+                "What number of other red things are the same size as the cube?"
             ),
             "how many {many} are there?": (
-                "How many red things that are the same size as the cube are there?"
+                "How many other red things that are the same size as the cube are there?"
             ),
             "what number of {many} are there?": (
-                "What number of red things that are the same size as the cube are there?"
+                "What number of other red things that are the same size as the cube are there?"
             ),
             "there is {it}; how many {nouns} are {so}?": (
-                "There is a cube; how many red things are the same size as it?"
+                "There is a cube; how many other red things are the same size as it?"
             ),
             "there is {it}; what number of {nouns} are {so}?": (
-                "There is a cube; what number of red things are the same size as it?"
+                "There is a cube; what number of other red things are the same size as it?"
             ),
         },
     ),
