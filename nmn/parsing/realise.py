@@ -75,19 +75,18 @@ def realise(
     if phrasing is not None and phrasing not in known:
         raise UnknownNameError("phrasing", phrasing, known, f"questions for {program.root.label}")
     choices = list(known if phrasing is None else (phrasing,))
-    meaning = canonical(program)
     if generator is not None:
         first = int(generator.random() * len(choices))
         choices = choices[first:] + choices[:first]
         for choice in choices:
             for _ in range(_TRIES):
                 sentence = speaker.sentence(choice, generator)
-                if _misread(sentence, meaning, parser) is None:
+                if _misread(sentence, program, parser) is None:
                     return sentence
     reason = ""
     for choice in choices:
         sentence = speaker.sentence(choice)
-        problem = _misread(sentence, meaning, parser)
+        problem = _misread(sentence, program, parser)
         if problem is None:
             return sentence
         reason = reason or problem
@@ -100,10 +99,12 @@ def _speaker(program: Program, parser: GrammarParser) -> Speaker:
     return SPEAKERS[parser.domain.name](program, parser.lexicon)
 
 
-def _misread(sentence: str, meaning: Program, parser: GrammarParser) -> str | None:
-    """Why `sentence` does not mean `meaning`; None where it does."""
+def _misread(sentence: str, program: Program, parser: GrammarParser) -> str | None:
+    """Why `sentence` does not mean `program`; None where it does."""
     try:
         reading = parser.parse(sentence)[0].program
     except QuestionError as error:
         return f'"{sentence}" is not read: {error}'
-    return None if canonical(reading) == meaning else f'"{sentence}" is read as {reading}'
+    if reading == program or canonical(reading) == canonical(program):
+        return None
+    return f'"{sentence}" is read as {reading}'
