@@ -153,7 +153,7 @@ class _Rows:
         except OSError as error:
             raise unreadable(folder, error) from error
         self.there = frozenset(names)
-        self.by_stem = {image_name(name): name for name in names if _is_picture(name)}
+        self.by_stem = {image_name(name): name for name in names if is_picture(name)}
         self.rows: dict[int, int] = {}
         self.names: list[str] = []
         self.stated: list[str] = []
@@ -191,7 +191,8 @@ def _where(question: Question) -> str:
     return f"question {question.example.question_index}"
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether the name of a file ends as that of a picture."""
     return name.lower().endswith(_ENDINGS)
 
 

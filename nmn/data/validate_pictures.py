@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
+from nmn.data.clevr_folder import is_picture
 from nmn.data.clevr_scenes import image_name
 from nmn.data.files import read_picture
 from nmn.errors import DataError, NMNError, shortened
 
-_ENDINGS = (".png", ".jpg", ".jpeg")
 _JPEG_END = b"\xff\xd9"
 _SHOWN_EVERY = 100
 
@@ -31,7 +31,7 @@ class Pictures:
         self._expected: dict[str, int] = {}
         self._farthest: dict[str, tuple[float, float, str]] = {}
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        self._there = {image_name(n): n for n in names if n.lower().endswith(_ENDINGS)}
+        self._there = {image_name(n): n for n in names if is_picture(n)}
 
     def expect(self, record: Mapping[str, Any], index: int, where: str, source: str) -> None:
         """A record of a scene or question that is about a picture."""

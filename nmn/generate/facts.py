@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from nmn.generate.scene_masks import bits_of
+
 AXES = {"left": (0, True), "right": (0, False), "front": (1, True), "behind": (1, False)}
 """For each relation of CLEVR its axis, and whether the thing that is so placed comes first there.
 
@@ -293,8 +295,3 @@ class Facts:
                 self.different[member] |= group
         for attribute in range(len(self.alike)):
             self._tell_alike(attribute, thing, other)
-
-
-def bits_of(mask: int) -> list[int]:
-    """The places of the bits that are set."""
-    return [place for place in range(mask.bit_length()) if mask >> place & 1]

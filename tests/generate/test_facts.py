@@ -1,4 +1,4 @@
-from nmn.generate.facts import Atom, Description, Facts, bits_of
+from nmn.generate.facts import Atom, Description, Facts
 
 VALUES = (0b11, 0b111)
 """Two attributes: a size of two values and a color of three."""
@@ -73,8 +73,3 @@ def test_suppositions_leave_the_facts_alone() -> None:
     assert facts.supposing_different(0, 1).possible[0] == [0b01, 0b10]
     assert facts.equal == [0b01, 0b10]
     assert facts.possible == [[0b11, 0b10], [0b001, 0b111]]
-
-
-def test_bits_are_listed_from_the_lowest() -> None:
-    assert bits_of(0b10110) == [1, 2, 4]
-    assert bits_of(0) == []
