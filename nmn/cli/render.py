@@ -4,16 +4,13 @@ import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nmn.cli.generate import parse_size
 from nmn.cli.output import DeviceName, Json, console, device_of, print_json, progress_bar
 from nmn.errors import DataError, shortened
-
-if TYPE_CHECKING:
-    from nmn.render.scenes import Look
 
 _AT_ONCE = 25
 
@@ -42,6 +39,7 @@ def render(
     from nmn.config import build
     from nmn.data.files import read_json, write_picture
     from nmn.data.json_records import read_records
+    from nmn.generate.card import look_of
     from nmn.nn.threads import cpu_threads
     from nmn.render.renderer import RenderConfig, Renderer
     from nmn.render.scenes import scenes_of
@@ -50,7 +48,7 @@ def render(
     width, height = parse_size(size)
     config = build(RenderConfig, {"width": width, "height": height}, f"--size {size}")
     renderer = Renderer(config, device_of(device))
-    look = _look(scenes)
+    look = look_of(scenes)
     stated = {} if lamps is None else read_json(lamps)
     if not isinstance(stated, dict):
         raise DataError(str(lamps), "wanted an object with positions by image index")
@@ -116,16 +114,3 @@ def _name(record: Mapping[str, Any], place: int, scenes: Path) -> str:
             str(scenes), f"wanted the name of a picture, got '{shortened(str(stated))}'"
         )
     return f"{Path(stated).stem}.png"
-
-
-def _look(scenes: Path) -> "Look":
-    """How things look: as in the data card beside the file, else as in CLEVR."""
-    from nmn.config import build
-    from nmn.generate.card import CARD, read_card
-    from nmn.render.scenes import Look
-
-    folder = scenes.resolve().parent.parent
-    split = scenes.name.removeprefix("CLEVR_").split("_scenes.json")[0]
-    made = read_card(folder).get(split, {}).get("made", {})
-    values = made.get("settings", {}).get("scenes", {}).get("look", {})
-    return build(Look, values, str(folder / CARD))

@@ -1,7 +1,7 @@
 """Examples as tensors: each picture once, and for each question the index of its picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nmn.data.example import Example, Picture
+from nmn.data.sight import Sight
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import DataError
@@ -28,6 +29,7 @@ class Batch:
         picture: for each question, the index of its picture.
         tokens: indices of the words of each question, padded with `WordVocabulary.PAD`.
         answers: indices into the answers of the domain, or `UNKNOWN`.
+        sights: of each picture, where they were worked out.
     """
 
     questions: tuple[str, ...]
@@ -37,21 +39,19 @@ class Batch:
     programs: tuple[Program | None, ...]
     answers: Int[Tensor, " batch"]
     scenes: tuple[Scene | None, ...]
+    sights: tuple[Sight | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.questions)
 
+    def sight(self, question: int) -> Sight | None:
+        """That of the picture of a question."""
+        return self.sights[int(self.picture[question])] if self.sights else None
+
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        return Batch(
-            self.questions,
-            self.pictures.to(device),
-            self.picture.to(device),
-            self.tokens.to(device),
-            self.programs,
-            self.answers.to(device),
-            self.scenes,
-        )
+        names = ("pictures", "picture", "tokens", "answers")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabulary) -> Batch:
@@ -65,6 +65,7 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
         raise DataError("batch", "wanted at least one example, got none")
     places: dict[int, int] = {}
     pictures: list[Picture] = []
+    sights: list[Sight | None] = []
     for example in examples:
         if example.image_index in places:
             continue
@@ -76,15 +77,17 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
             raise DataError("batch", f"pictures of different sizes: {got}", where)
         places[example.image_index] = len(pictures)
         pictures.append(example.picture)
+        sights.append(example.sight)
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     return Batch(
         questions=tuple(example.question for example in examples),
-        pictures=stacked.float() / 255,
+        pictures=stacked.float().div_(255),
         picture=torch.tensor([places[example.image_index] for example in examples]),
         tokens=vocabulary.encode([example.tokens for example in examples]),
         programs=tuple(example.program for example in examples),
         answers=torch.tensor([_answer_index(example, domain) for example in examples]),
         scenes=tuple(example.scene for example in examples),
+        sights=tuple(sights),
     )
 
 

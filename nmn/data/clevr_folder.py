@@ -15,6 +15,7 @@ from nmn.data.example import Example, Picture
 from nmn.data.files import find_file, read_json
 from nmn.data.picture_store import PictureFiles, PictureStore
 from nmn.data.question_table import QuestionTable
+from nmn.data.sight import Sight
 from nmn.domain import Domain, load_domain
 from nmn.errors import DataError, listing, nearest, shortened
 from nmn.resources import unreadable
@@ -36,6 +37,8 @@ class ClevrData:
         files: the pictures; None where they were not asked for.
         scenes: by image index; empty where they were not asked for.
         store: the pictures once more, decoded.
+        sights: what of the scenes is seen where, by image index, where it was worked out.
+        size: `(width, height)` that pictures are resized to which do not come out of the store.
     """
 
     domain: Domain
@@ -44,6 +47,8 @@ class ClevrData:
     files: PictureFiles | None = None
     scenes: Mapping[int, Scene] = field(default_factory=dict)
     store: PictureStore | None = None
+    sights: Mapping[int, Sight] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
     _last: dict[int, Picture] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -60,8 +65,8 @@ class ClevrData:
     def question(self, index: int) -> Example:
         """An example without its picture, which then need not be decoded."""
         example = self.questions[index]
-        scene = self.scenes.get(example.image_index)
-        return example if scene is None else replace(example, scene=scene)
+        index = example.image_index
+        return replace(example, scene=self.scenes.get(index), sight=self.sights.get(index))
 
     def picture(self, row: int) -> Picture:
         """The picture of a row.
@@ -74,7 +79,7 @@ class ClevrData:
         if self.files is None:
             raise DataError(self.name, "read without its pictures")
         if row not in self._last:
-            picture = self.files.read(row)
+            picture = self.files.read(row, self.size)
             # the next question is mostly about the same picture
             self._last.clear()
             self._last[row] = picture
@@ -120,7 +125,7 @@ def read_clevr(
     file = _needed(folder / "questions", f"CLEVR_{split}_questions.json")
     graphs: Mapping[int, Scene] = {}
     if scenes:
-        graphs = read_scenes(_needed(folder / "scenes", f"CLEVR_{split}_scenes.json"), domain)
+        graphs = read_scenes(scenes_file(folder, split), domain)
     rows = _Rows(folder / "images" / split, file) if pictures else None
 
     def entries() -> Iterator[tuple[Example, int]]:
@@ -204,6 +209,15 @@ def domain_of_folder(folder: Path) -> Domain:
     """
     path = folder / "domain.json"
     return Domain.from_json(read_json(path), str(path)) if path.exists() else load_domain("clevr")
+
+
+def scenes_file(folder: Path, split: str) -> Path:
+    """The file of the scenes of a split.
+
+    Raises:
+        DataError: there is none.
+    """
+    return _needed(folder / "scenes", f"CLEVR_{split}_scenes.json")
 
 
 def _needed(folder: Path, name: str) -> Path:

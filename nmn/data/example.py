@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from nmn.data.sight import Sight
 from nmn.domain import Domain
 from nmn.program.program import Program
 from nmn.scene.scene import Scene
@@ -23,6 +24,7 @@ class Example:
         question_index: its place in the file.
         image_index: the place of its picture; questions may share one.
         family: what kind of question it is, for reports; empty where unknown.
+        sight: what of the scene is seen where in the picture, where that was worked out.
     """
 
     question: str
@@ -33,6 +35,7 @@ class Example:
     answer: str | None = None
     family: str = ""
     scene: Scene | None = None
+    sight: Sight | None = None
 
     @property
     def tokens(self) -> tuple[str, ...]:

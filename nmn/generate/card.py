@@ -13,11 +13,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from nmn.config import build
 from nmn.data.files import read_json
 from nmn.domain import Domain
 from nmn.errors import DataError
 from nmn.generate.card_plots import plots
 from nmn.generate.priors import GOAL, Asked, priors
+from nmn.render.scenes import Look
 from nmn.resources import replacing, write_text
 
 CARD = "card.json"
@@ -181,3 +183,12 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     return environment.get_template("card.md.jinja")
+
+
+def look_of(scenes: Path) -> Look:
+    """How the things of a scene file look: as in the data card of its folder, else as in CLEVR."""
+    folder = scenes.resolve().parent.parent
+    split = scenes.name.removeprefix("CLEVR_").split("_scenes.json")[0]
+    made = read_card(folder).get(split, {}).get("made", {})
+    values = made.get("settings", {}).get("scenes", {}).get("look", {})
+    return build(Look, values, str(folder / CARD))

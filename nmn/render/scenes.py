@@ -127,7 +127,7 @@ def scenes_of(records: Sequence[Mapping[str, Any]], look: Look, source: str = "s
             metal[picture, index] = (
                 _look(item, "material", look.materials, source, where) == "metal"
             )
-            place = _numbers(item.get("3d_coords"), "3d_coords", source, where)
+            place = three_numbers(item.get("3d_coords"), "3d_coords", source, where)
             numbers[picture, index] = torch.tensor([*place, _rotation(item, source, where)])
     images = [f"image {record.get('image_index', i)}" for i, record in enumerate(records)]
     cameras = [
@@ -164,8 +164,12 @@ def _look(item: Mapping[str, Any], attribute: str, known: Mapping[str, Any], *wh
     return known[value]
 
 
-def _numbers(value: Any, name: str, source: str, where: str) -> tuple[float, float, float]:
-    """Three of them that have a place in a picture: neither NaN nor out of all bounds."""
+def three_numbers(value: Any, name: str, source: str, where: str) -> tuple[float, float, float]:
+    """Three numbers that have a place in a picture: neither NaN nor out of all bounds.
+
+    Raises:
+        DataError: something else.
+    """
     if isinstance(value, list | tuple) and len(value) == 3 and all(map(_is_number, value)):
         x, y, z = map(float, value)
         return x, y, z
@@ -187,13 +191,13 @@ def _rotation(item: Mapping[str, Any], source: str, where: str) -> float:
 
 def _camera(record: Mapping[str, Any], look: Look, source: str, where: str) -> tuple[float, ...]:
     if record.get("camera") is not None:
-        camera = _numbers(record["camera"], "camera", source, where)
+        camera = three_numbers(record["camera"], "camera", source, where)
     else:
         points, landed = [], []
         for index, item in enumerate(record["objects"]):
             if item.get("pixel_coords") is not None:
                 at = f"{where}, object {index}"
-                landed.append(_numbers(item["pixel_coords"], "pixel_coords", source, at))
+                landed.append(three_numbers(item["pixel_coords"], "pixel_coords", source, at))
                 points.append([*map(float, item["3d_coords"][:2]), look.sizes[item["size"]]])
         camera = solve_camera(points, landed) if points else BASE
         off = misplaced(points, landed, camera) if points else 0.0
@@ -213,7 +217,7 @@ def _lamps(record: Mapping[str, Any], source: str, where: str) -> list[tuple[flo
     if not isinstance(stated, Mapping):
         raise DataError(source, f"wanted a table as 'lamps', got {type(stated).__name__}", where)
     lamps = [
-        _numbers(stated.get(name, place), f"lamps.{name}", source, where)
+        three_numbers(stated.get(name, place), f"lamps.{name}", source, where)
         for name, place in LAMPS.items()
     ]
     if any(height <= 0 for _, _, height in lamps):
