@@ -101,6 +101,17 @@ def read_picture(path: Path) -> Picture:
         raise DataError(str(path), f"not a picture that can be read: {error}") from error
 
 
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """A picture of another size, by Lanczos' filter, which is right for any ratio.
+
+    Args:
+        size: `(width, height)`.
+    """
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS), np.uint8)
+
+
 def write_picture(path: Path, picture: Picture) -> None:
     """Write a PNG file, whole or not at all."""
     with replacing(path) as stream:

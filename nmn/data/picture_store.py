@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from nmn.data.example import Picture
-from nmn.data.files import read_picture
+from nmn.data.files import read_picture, resized
 from nmn.errors import DataError
 from nmn.resources import replacing, unreadable
 
@@ -54,8 +53,7 @@ class PictureFiles:
         """Decode a picture.
 
         Args:
-            size: `(width, height)` to resize it to, by Lanczos' filter, which is right for any
-                ratio; None for its own.
+            size: `(width, height)` to resize it to; None for its own.
 
         Raises:
             DataError: it is missing, truncated or not a picture; names the file and the image.
@@ -65,10 +63,7 @@ class PictureFiles:
         except DataError as error:
             where = f"image {self.indices[row]}"
             raise DataError(error.file, error.problem, where) from error
-        if size is None or picture.shape[1::-1] == size:
-            return picture
-        resized = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
-        return np.asarray(resized, dtype=np.uint8)
+        return picture if size is None else resized(picture, size)
 
 
 @dataclass(frozen=True)
@@ -152,9 +147,9 @@ def open_store(
 
 
 def _place(files: PictureFiles, size: tuple[int, int] | None) -> Path:
-    """The file of a store: a folder for each source and size, a name for what the files are."""
+    """The file of a store: a folder for each choice and size, a name for what the files are."""
     folder = files.folder.resolve()
-    source = hashlib.sha256(repr((str(folder), size)).encode()).hexdigest()[:12]
+    source = hashlib.sha256(repr((str(folder), size, files.names)).encode()).hexdigest()[:12]
     # images/train of CLEVR_v1.0
     title = "-".join((*folder.parts[-3:-2], folder.name, *([_said(size)] if size else [])))
     return cache_folder() / "pictures" / f"{title}-{source}" / f"{_state(files)}.npy"

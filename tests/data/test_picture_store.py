@@ -254,6 +254,13 @@ def test_what_a_killed_process_left_goes_with_the_next_store(
     assert stored(cache) == [fresh, first.path]
 
 
+def test_other_pictures_of_a_folder_have_a_store_of_their_own(files: PictureFiles) -> None:
+    every = open_store(files)
+    some = open_store(PictureFiles(files.folder, files.names[1:], files.indices[1:]))
+    assert some.path != every.path
+    np.testing.assert_array_equal(every[1], some[0])
+
+
 def test_where_stores_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NMN_HOME", "here")
     assert cache_folder() == Path("here")
