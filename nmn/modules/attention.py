@@ -21,10 +21,10 @@ and NS-CL (Mao et al. 2019); the logic in place of products and normalised atten
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -33,15 +33,11 @@ from nmn.config import Config
 from nmn.domain import Domain
 from nmn.modules.base import Cost, Module, ModuleBank, Nodes
 from nmn.nn.features import Features, FeatureSize
+from nmn.nn.relations import Plane, RelativePositions
 from nmn.nn.soft_logic import IMPOSSIBLE, any_of, any_other, both, doubts, either, reached
 from nmn.program.types import Kind
 
 Rows = tuple[Tensor, ...]
-
-_RELATION_GAIN = 8.0
-"""Relations learn this much faster than concepts: tables have no layers below them to help."""
-
-_FIRST_RELATION = -0.125
 
 _FEW_CELLS = 32
 """Up to so many cells, a copy of the table for each node is cheaper than a step a relation."""
@@ -51,11 +47,22 @@ class AttentionConfig(Config):
     """Sizes of the family.
 
     Attributes:
-        offsets: entries of the tables of relations in each direction, over [-2, 2].
+        relations: `table`: a table over the relative positions of two cells, which makes relations
+            of any kind. `plane`: each cell says where on a plane its thing stands, and a relation
+            is a direction in it: for pictures in which things are smaller or larger than cells.
+        offsets: entries of such a table in each direction, over [-2, 2].
+        starts: with `plane`, relations start from at most so many cells of a picture, those with
+            things; things are few and cells many.
+        empty_places: whether relations may mean cells with nothing in them, as in SHAPES.
+        things: how probable it is at first that a cell has a thing, as a logit.
         sharpness: by how many logits a difference of one object decides a comparison of counts.
     """
 
+    relations: Literal["table", "plane"] = "table"
     offsets: int = Field(7, gt=1, le=255)
+    starts: int = Field(32, gt=0)
+    empty_places: bool = True
+    things: float = 0.0
     sharpness: float = Field(6.0, gt=0)
 
 
@@ -66,51 +73,36 @@ class AttentionFeatures(Features):
     Attributes:
         things: doubt that there is a thing.
         concepts: doubt of each concept.
-        relations: `relations[t, r, i, j]`: doubt that cell `i` is in relation `r` to cell `j`;
+        relations: `relations[t, r, i, j]`: doubt that cell `i` is in relation `r` to start `j`;
             one table a picture, or one for all pictures where they are the same grid.
+        starts: the cell of each start; None where every cell is one.
     """
 
     things: Float[Tensor, "picture cell"]
     concepts: Float[Tensor, "picture concept cell"]
-    relations: Float[Tensor, "table relation cell cell"]
-
-
-class RelativePositions(nn.Module):
-    """For each relation a table over relative positions, interpolated bilinearly.
-
-    The table has `offsets` x `offsets` entries over [-2, 2] in both directions; with 7 of them
-    the offsets between the cells of a 3x3 grid fall right on entries.
-    """
-
-    def __init__(self, relations: int, offsets: int) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.full((offsets, offsets, relations), _FIRST_RELATION))
-        self.register_buffer("_centres", torch.linspace(-2, 2, offsets), persistent=False)
-        self._centres: Tensor
-
-    def forward(self, offsets: Float[Tensor, "*pairs 2"]) -> Float[Tensor, "*pairs relation"]:
-        """Logit of each relation for offsets, x then y, to a cell from the one it is related to."""
-        spacing = self._centres[1] - self._centres[0]
-        near = (1 - (offsets[..., None] - self._centres).abs() / spacing).clamp(min=0)
-        table = _RELATION_GAIN * self.table
-        with torch.autocast(offsets.device.type, enabled=False):  # small, and used in every step
-            return torch.einsum("...x,...y,yxr->...r", near[..., 0, :], near[..., 1, :], table)
+    relations: Float[Tensor, "table relation cell start"]
+    starts: Int[Tensor, "picture start"] | None = None
 
 
 class AttentionBank(ModuleBank):
     """Rows: masks `(node, cell)`, Bool `(node,)` and values `(node, concept)`, all as doubts.
 
-    A Number `(node,)` is the expected count.
+    A Number `(node, 2)` is the mean and the variance of the count.
     """
 
     transparent: ClassVar[frozenset[str]] = frozenset({"unique"})
+    taught: ClassVar[tuple[str, ...]] = ("filter", "relate")
 
     def __init__(self, domain: Domain, size: FeatureSize, config: AttentionConfig) -> None:
         super().__init__(domain, FeatureSize(size.channels))
         self.config = config
         self.things = nn.Linear(size.channels, 1)
         self.concepts = nn.Linear(size.channels, len(domain.concepts))
-        self.relations = RelativePositions(len(domain.relations), config.offsets)
+        self.relations: RelativePositions | Plane = (
+            Plane(size.channels, len(domain.relations))
+            if config.relations == "plane"
+            else RelativePositions(len(domain.relations), config.offsets)
+        )
         belongs = [
             [domain.attribute_of(concept) == name for concept in domain.concepts]
             for name in domain.attribute_names
@@ -126,13 +118,24 @@ class AttentionBank(ModuleBank):
         logits = functional.linear(features.values, weight, bias).transpose(1, 2)
         # Logits of narrow types are doubts in single precision: masks keep their differences.
         dtype = torch.promote_types(features.values.dtype, torch.float32)
-        seen = doubts(logits.to(dtype).contiguous())
+        logits = logits.to(dtype).contiguous()
+        logits[:, 0] += self.config.things
+        seen = doubts(logits)
         known = {field.name: getattr(features, field.name) for field in fields(Features)}
+        things = seen[:, 0].masked_fill(~features.present, IMPOSSIBLE)
+        starts = None
+        if isinstance(self.relations, Plane):
+            count = min(self.config.starts, things.shape[1])
+            starts = things.detach().topk(count, largest=False, sorted=False).indices
+            relations = doubts(self.relations(features.values, features.positions, starts))
+        else:
+            relations = self._relations(features)
         return AttentionFeatures(
             **known,
-            things=seen[:, 0].masked_fill(~features.present, IMPOSSIBLE),
+            things=things,
             concepts=seen[:, 1:].contiguous(),
-            relations=self._relations(features),
+            relations=relations,
+            starts=starts,
         )
 
     def look(
@@ -207,14 +210,24 @@ class AttentionBank(ModuleBank):
         return both(inputs[0], nodes.seen, soft=self.training)
 
     def _relate(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
-        relations = _prepared(features).relations
+        prepared = _prepared(features)
+        mask = inputs[0]
+        if prepared.starts is not None:
+            mask = mask.gather(1, prepared.starts.index_select(0, nodes.picture))
+        found = self._related(nodes, mask, prepared.relations)
+        if self.config.empty_places:
+            return found
+        return both(found, prepared.things.index_select(0, nodes.picture), soft=self.training)
+
+    def _related(self, nodes: Nodes, starts: Tensor, relations: Tensor) -> Tensor:
+        """Which cells are so placed to a meant start."""
         if len(relations) == 1 and relations.shape[2] > _FEW_CELLS:
-            return reached(inputs[0], relations[0], nodes.runs, soft=self.training)
+            return reached(starts, relations[0], nodes.runs, soft=self.training)
         row = nodes.argument
         if len(relations) > 1:
             row = row + nodes.picture * relations.shape[1]
         ways = relations.flatten(0, 1).index_select(0, row)
-        return reached(inputs[0], ways, soft=self.training)
+        return reached(starts, ways, soft=self.training)
 
     def _same(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         # The disjunction over values v and cells j of "i is v, j is v, j is meant" is, as "and"
@@ -239,7 +252,9 @@ class AttentionBank(ModuleBank):
         return any_of(inputs[0], 1, soft=self.training)
 
     def _count(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
-        return _probabilities(inputs[0]).sum(1)
+        # A sum of as many independent coins as there are cells.
+        each = _probabilities(inputs[0])
+        return torch.stack([each.sum(1), (each * (1 - each)).sum(1)], dim=1)
 
     def _query(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         concepts = _prepared(features).concepts.index_select(0, nodes.picture)
@@ -250,26 +265,45 @@ class AttentionBank(ModuleBank):
         return any_of(both(*inputs, soft=self.training), 1, soft=self.training)
 
     def _equal_number(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
-        first, second = inputs
-        return doubts(self.config.sharpness * (0.5 - (first - second).abs()))
+        difference, sharpness = self._difference(inputs)
+        return doubts(sharpness * (0.5 - difference.abs()))
 
     def _less_than(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
-        first, second = inputs
-        return doubts(self.config.sharpness * (second - first - 0.5))
+        difference, sharpness = self._difference(inputs)
+        return doubts(sharpness * (-difference - 0.5))
 
     def _greater_than(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
+        difference, sharpness = self._difference(inputs)
+        return doubts(sharpness * (difference - 0.5))
+
+    def _difference(self, inputs: Rows) -> tuple[Tensor, Tensor]:
+        """Of two counts, and by how many logits an object more decides a comparison of them."""
         first, second = inputs
-        return doubts(self.config.sharpness * (first - second - 0.5))
+        variance = first[:, 1] + second[:, 1]
+        return first[:, 0] - second[:, 0], self._sharpness(variance)
+
+    def _sharpness(self, variance: Tensor) -> Tensor:
+        """`sharpness` where a count is certain, as a normal distribution has it where it is not."""
+        return (1 / self.config.sharpness + 2 * variance).reciprocal()
 
     def answer_logits(self, kind: Kind, rows: Tensor) -> Float[Tensor, "node answer"]:
         """See `ModuleBank`."""
         if kind is Kind.NUMBER:
-            distance = (rows[:, None] - self._answers.number).square()
-            return -self.config.sharpness * distance
+            distance = (rows[:, :1] - self._answers.number).square()
+            return -self._sharpness(rows[:, 1:]) * distance
         logits = -rows.log()
         if kind is Kind.BOOL:
             return logits[:, None] * self._answers.yes
         return logits.index_select(1, self._answers.concept)
+
+    def certain(self, meant: Bool[Tensor, "node cell"]) -> Tensor:
+        """Rows of these masks."""
+        sure = torch.tensor([IMPOSSIBLE, 1 / IMPOSSIBLE], device=meant.device)
+        return sure[meant.long()]
+
+    def stands(self, features: Features) -> Float[Tensor, "picture cell"]:
+        """How much each cell has a thing."""
+        return _probabilities(_prepared(features).things)
 
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """How probably each cell is meant."""

@@ -73,8 +73,8 @@ def any_other(each: Float[Tensor, "*shape cell"], *, soft: bool) -> Float[Tensor
 
 
 def reached(
-    starts: Float[Tensor, "node cell"],
-    ways: Float[Tensor, "way cell cell"],
+    starts: Float[Tensor, "node start"],
+    ways: Float[Tensor, "way cell start"],
     runs: Runs | None = None,
     *,
     soft: bool,
@@ -94,7 +94,7 @@ def reached(
         result: Tensor = _SoftlyReached.apply(starts, ways, runs)  # type: ignore[no-untyped-call]
         return result
     pieces = []
-    for piece in _pieces(starts, runs):
+    for piece in _pieces(starts, ways, runs):
         capped = [torch.maximum(ways[part.ways], starts[part.nodes, None]) for part in piece]
         pieces += [each.amin(2) for each in capped]
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
@@ -103,12 +103,12 @@ def reached(
 class _SoftlyReached(torch.autograd.Function):
     """With s = sum over j of 1 / (ways_ij + starts_j), the result is 1 / s.
 
-    Nothing of the size of `node cell cell` is kept for the gradient; it is made again in pieces.
+    Nothing of the size of `node cell start` is kept for the gradient; it is made again in pieces.
     """
 
     @staticmethod
     def forward(ctx: Any, starts: Tensor, ways: Tensor, runs: Runs | None) -> Tensor:
-        result = torch.empty_like(starts)
+        result = starts.new_empty(len(starts), ways.shape[1])
         for nodes, _, odds in _odds(starts, ways, runs):
             torch.sum(odds, 2, out=result[nodes])
         result.reciprocal_()
@@ -122,7 +122,9 @@ class _SoftlyReached(torch.autograd.Function):
         starts, ways, result = ctx.saved_tensors
         weights = gradient * result * result
         of_starts = torch.empty_like(starts)
-        of_ways = torch.zeros_like(ways) if ctx.needs_input_grad[1] else None
+        of_ways = None
+        if ctx.needs_input_grad[1]:
+            of_ways = torch.empty_like(ways) if ctx.runs is None else torch.zeros_like(ways)
         for nodes, piece, odds in _odds(starts, ways, ctx.runs):
             squares = odds.square_()
             torch.bmm(weights[nodes, None], squares, out=of_starts[nodes, None])
@@ -162,7 +164,7 @@ def _odds(
     starts: Tensor, ways: Tensor, runs: Runs | None
 ) -> Iterator[tuple[slice, _Piece, Tensor]]:
     """`1 / (ways + starts)` in pieces that all use the same memory: their nodes, they, the odds."""
-    pieces = _pieces(starts, runs)
+    pieces = _pieces(starts, ways, runs)
     most = max((piece.nodes.stop - piece.nodes.start for piece in pieces), default=0)
     memory = ways.new_empty(most, *ways.shape[1:])
     for piece in pieces:
@@ -172,10 +174,10 @@ def _odds(
         yield nodes, piece, memory[: nodes.stop - nodes.start].reciprocal_()
 
 
-def _pieces(starts: Tensor, runs: Runs | None) -> list[_Piece]:
-    nodes, cells = starts.shape
+def _pieces(starts: Tensor, ways: Tensor, runs: Runs | None) -> list[_Piece]:
+    nodes = len(starts)
     most = _CPU_PIECE if starts.device.type == "cpu" else _GPU_PIECE
-    size = max(1, most // (cells * cells))
+    size = max(1, most // max(1, ways.shape[1] * ways.shape[2]))
     pieces: list[list[_Part]] = []
     first = 0
     for way, count in [(None, nodes)] if runs is None else runs:

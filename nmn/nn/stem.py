@@ -1,5 +1,7 @@
 """The convolutional network that turns pictures into features."""
 
+from typing import Literal
+
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ class StemConfig(Config):
             The defaults see each 10x10 cell of SHAPES on its own.
     """
 
+    kind: Literal["plain"] = "plain"
     height: int = Field(30, gt=0)
     width: int = Field(30, gt=0)
     layers: tuple[tuple[int, int, int], ...] = ((64, 10, 10), (64, 1, 1), (64, 1, 1))

@@ -13,9 +13,10 @@ from nmn.errors import ExecutionError, ProgramTypeError
 from nmn.execution.reference import ReferenceExecutor
 from nmn.execution.symbolic import SymbolicExecutor
 from nmn.modules import MODULES, build_bank, register
-from nmn.modules.attention import AttentionBank, AttentionConfig, RelativePositions
+from nmn.modules.attention import AttentionBank, AttentionConfig
 from nmn.modules.base import ModuleBank, Nodes
 from nmn.nn.features import Features, FeatureSize, grid_features
+from nmn.nn.relations import Plane, RelativePositions
 from nmn.nn.soft_logic import IMPOSSIBLE
 from nmn.program.program import Program
 from nmn.program.text import parse_program
@@ -23,7 +24,7 @@ from nmn.program.tokens import TokenVocabulary
 from nmn.program.transitions import Transitions
 from nmn.program.typecheck import typecheck
 from nmn.program.types import BOOL, NUMBER, Kind, value_of
-from nmn.scene.scene import Scene, grid_scene
+from nmn.scene.scene import Scene, SceneObject, grid_scene
 from nmn.scene.symbolic import as_answer, execute
 
 STEPS = {"left_of": (-1, 0), "right_of": (1, 0), "above": (0, -1), "below": (0, 1)}
@@ -33,6 +34,7 @@ def perfect(domain: Domain) -> AttentionBank:
     """A bank that knows the concepts by one channel each and the relations of a 3x3 grid."""
     bank = AttentionBank(domain, FeatureSize(len(domain.concepts)), AttentionConfig())
     bank.eval()
+    assert isinstance(bank.relations, RelativePositions)
     with torch.no_grad():
         bank.concepts.weight.copy_(20 * torch.eye(len(domain.concepts)))
         bank.concepts.bias.fill_(-10)
@@ -77,8 +79,8 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 
 @st.composite
-def programs(draw: st.DrawFn) -> Program:
-    vocabulary = TokenVocabulary(load_domain("shapes"))
+def programs(draw: st.DrawFn, domain: str = "shapes") -> Program:
+    vocabulary = TokenVocabulary(load_domain(domain))
     transitions = Transitions(vocabulary)
     state = transitions.start(draw(st.integers(2, 24)))
     tokens: list[int] = []
@@ -106,7 +108,8 @@ def test_with_perfect_parameters_every_program_means_what_exact_execution_says(
         elif output.kind is Kind.BOOL:
             assert (row.item() < 1) is result
         elif output.kind is Kind.NUMBER:
-            assert round(row.item()) == result
+            assert round(row[0, 0].item()) == result
+            assert row[0, 1] < 0.1
         else:
             assert domain.concepts[int(row[0].argmin())] == as_answer(result)
 
@@ -124,6 +127,7 @@ def test_only_what_a_program_names_gets_gradient(shapes: Domain) -> None:
     features = grid_features(torch.randn(1, 8, 3, 3))
     run(bank, parse_program("exists(relate[above](find[red]))"), features)[-1].sum().backward()  # type: ignore[no-untyped-call]
     assert bank.concepts.weight.grad is not None
+    assert isinstance(bank.relations, RelativePositions)
     assert bank.relations.table.grad is not None
     red, above = shapes.concepts.index("red"), shapes.relations.index("above")
     used = bank.concepts.weight.grad.abs().sum(dim=1) > 0
@@ -153,8 +157,12 @@ def test_logarithms_of_probabilities(clevr: Domain) -> None:
     bank = AttentionBank(clevr, FeatureSize(4), AttentionConfig())
     yes_no = bank.log_probabilities([BOOL, BOOL], torch.tensor([1.0, 1e-30])).exp()
     assert yes_no[:, clevr.answers.index("yes")].tolist() == [0.5, 1.0]
-    numbers = bank.log_probabilities([NUMBER], torch.tensor([2.9])).exp()
-    assert clevr.answers[int(numbers.argmax())] == "3"
+    counts = torch.tensor([[2.9, 0.0], [2.9, 2.0]])
+    numbers = bank.log_probabilities([NUMBER, NUMBER], counts).exp()
+    three = clevr.answers.index("3")
+    assert numbers.argmax(1).tolist() == [three, three]
+    assert numbers[0, three] > 0.99
+    assert numbers[1, three] < 0.5  # that many cells were uncertain
     rows = torch.full((1, len(clevr.concepts)), IMPOSSIBLE)
     rows[0, clevr.concepts.index("cyan")] = 0.01
     colors = bank.log_probabilities([value_of("color")], rows).exp()
@@ -168,16 +176,7 @@ def test_logarithms_of_probabilities(clevr: Domain) -> None:
 def test_a_domain_without_numbers_cannot_answer_how_many(shapes: Domain) -> None:
     bank = AttentionBank(shapes, FeatureSize(4), AttentionConfig())
     with pytest.raises(ProgramTypeError, match="wanted an answer of domain shapes"):
-        bank.log_probabilities([NUMBER], torch.tensor([1.0]))
-
-
-def test_a_table_of_positions_is_interpolated() -> None:
-    positions = RelativePositions(1, 5)
-    with torch.no_grad():
-        positions.table.zero_()
-        positions.table[2, 3, 0] = 1.0
-    at = positions(torch.tensor([[1.0, 0.0], [0.5, 0.0], [1.0, -0.25], [-1.0, 0.0]]))
-    torch.testing.assert_close(at[:, 0] / at[0, 0], torch.tensor([1.0, 0.5, 0.75, 0.0]))
+        bank.log_probabilities([NUMBER], torch.tensor([[1.0, 0.0]]))
 
 
 def test_parameter_shapes(shapes: Domain) -> None:
@@ -189,6 +188,84 @@ def test_parameter_shapes(shapes: Domain) -> None:
         "concepts.bias": (6,),
         "relations.table": (5, 5, 4),
     }
+
+
+def on_a_plane(domain: Domain, **values: float) -> AttentionBank:
+    """A bank that knows the concepts by one channel each, and left, right, front and behind."""
+    config = AttentionConfig(relations="plane", empty_places=False, **values)
+    bank = AttentionBank(domain, FeatureSize(len(domain.concepts)), config).eval()
+    steps = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "front": (0.0, 1.0), "behind": (0.0, -1.0)}
+    with torch.no_grad():
+        bank.concepts.weight.copy_(20 * torch.eye(len(domain.concepts)))
+        bank.concepts.bias.fill_(-10)
+        bank.things.weight.fill_(20)
+        bank.things.bias.fill_(-10)
+        directions = torch.tensor([steps[name] for name in domain.relations])
+        assert isinstance(bank.relations, Plane)
+        bank.relations.directions.weight.copy_(directions)
+    return bank
+
+
+def seen(scene: Scene, domain: Domain, cells: int = 3) -> Features:
+    """A grid of cells, each of which shows the object whose pixel is in it."""
+    values = torch.zeros(1, len(domain.concepts), cells, cells)
+    for item in scene.objects:
+        x, y = (int(pixel) for pixel in item.pixel)
+        for value in item.attributes.values():
+            values[0, domain.concepts.index(value), y, x] = 1
+    return grid_features(values)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_with_a_plane_it_is_exact_execution_on_the_objects_of_a_picture(
+    data: st.DataObject,
+) -> None:
+    domain = load_domain("clevr")
+    cells = [(x, y) for x in range(3) for y in range(3)]
+    places = data.draw(st.lists(st.sampled_from(cells), unique=True, max_size=6))
+    kinds = st.fixed_dictionaries({a.name: st.sampled_from(a.values) for a in domain.attributes})
+    objects = [SceneObject(data.draw(kinds), pixel=(x + 0.5, y + 0.5)) for x, y in places]
+    steps = {"left": (0, -1), "right": (0, 1), "front": (1, 1), "behind": (1, -1)}
+    relations = {
+        name: tuple(
+            tuple(i for i, one in enumerate(places) if sign * (one[axis] - other[axis]) > 0)
+            for other in places
+        )
+        for name, (axis, sign) in steps.items()
+    }
+    scene = Scene(tuple(objects), relations)
+    program = data.draw(programs("clevr"))
+    try:
+        results = execute(program, scene).results
+    except ExecutionError:
+        return
+    bank = on_a_plane(domain)
+    for result, row in zip(results, run(bank, program, seen(scene, domain)), strict=True):
+        if isinstance(result, frozenset):
+            meant = {(cell % 3, cell // 3) for cell in (row[0] < 1).nonzero().flatten().tolist()}
+            assert meant == {places[item] for item in result}
+        elif isinstance(result, bool):
+            assert (row.item() < 1) is result
+        elif isinstance(result, int):
+            assert round(row[0, 0].item()) == result
+
+
+def test_relations_start_from_the_things_of_a_picture(clevr: Domain) -> None:
+    kinds = {a.name: a.values[0] for a in clevr.attributes}
+    objects = tuple(SceneObject(kinds, pixel=(x + 0.5, 1.5)) for x in range(3))
+    scene = Scene(objects)
+    program = parse_program("relate[right](scene)")
+    every = run(on_a_plane(clevr), program, seen(scene, clevr))[-1]
+    assert (every[0] < 1).nonzero().flatten().tolist() == [4, 5]
+    few = run(on_a_plane(clevr, starts=3), program, seen(scene, clevr))[-1]
+    torch.testing.assert_close(few, every)
+
+
+def test_certain_masks_are_read_as_they_were_made(clevr: Domain) -> None:
+    bank = on_a_plane(clevr)
+    meant = torch.tensor([[True, False, True], [False, False, False]])
+    assert bank.mask_probabilities(bank.certain(meant)).round(decimals=4).bool().equal(meant)
 
 
 def test_a_bank_that_leaves_out_an_operation_cannot_be_made(shapes: Domain) -> None:
