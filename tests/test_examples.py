@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from nmn import modules
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
@@ -16,6 +18,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(modules, "MODULES", dict(modules.MODULES))  # an example adds to them
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out
 

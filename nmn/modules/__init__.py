@@ -8,12 +8,15 @@ from nmn.domain import Domain
 from nmn.errors import UnknownNameError
 from nmn.modules.attention import AttentionBank, AttentionConfig
 from nmn.modules.base import Cost, ModuleBank, Nodes, Reading
-from nmn.modules.tbd import TbdBank, TbdConfig
+from nmn.modules.convolutional import ConvolutionalConfig
+from nmn.modules.residual import ResidualBank
+from nmn.modules.tbd import TbdBank
 from nmn.nn.features import FeatureSize
 
 MODULES: dict[str, tuple[type[Config], Callable[[Domain, FeatureSize, Any], ModuleBank]]] = {
     "attention": (AttentionConfig, AttentionBank),
-    "tbd": (TbdConfig, TbdBank),
+    "tbd": (ConvolutionalConfig, TbdBank),
+    "residual": (ConvolutionalConfig, ResidualBank),
 }
 """For each family its configuration, and how to make it: `(domain, size, config) -> bank`."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nmn.domain import Domain
@@ -64,10 +64,11 @@ class Reading:
     Attributes:
         mask: for a mask, each cell in [0, 1].
         value: for all else, the most probable answer.
-        confidence: probability of what is stated; for a mask that of its least certain cell.
+        confidence: probability of what is stated; for a mask that of its least certain cell, and
+            None where rows of Mask are no masks.
     """
 
-    confidence: float
+    confidence: float | None
     mask: tuple[float, ...] | None = None
     value: str | None = None
 
@@ -80,11 +81,16 @@ class ModuleBank(nn.Module, ABC):
             need not call them.
         answers_alike: whether rows of Bool, Number and Value are of one shape, and their answers
             are best read off all at once.
+        has_masks: whether rows of Mask say which cells are meant; if not, `mask_probabilities`
+            only shows where there is much in them, and is nothing to be right or wrong.
+        taught: the operations that supervision by scenes teaches one by one.
         size: of the features it looks at.
     """
 
     transparent: ClassVar[frozenset[str]] = frozenset()
     answers_alike: ClassVar[bool] = False
+    taught: ClassVar[tuple[str, ...]] = ()
+    has_masks: ClassVar[bool] = True
 
     def __init__(self, domain: Domain, size: FeatureSize) -> None:
         super().__init__()
@@ -186,6 +192,20 @@ class ModuleBank(nn.Module, ABC):
     def answer_cost(self, cells: int) -> Cost:
         """What reading the answer off a row takes."""
 
+    def certain(self, meant: Bool[Tensor, "node cell"]) -> Tensor:
+        """Rows of Mask which mean exactly these cells, in families whose masks are taught."""
+        raise NotImplementedError
+
+    def stands(
+        self,
+        features: Features,  # noqa: ARG002 - for families that choose
+    ) -> Float[Tensor, "picture cell"] | None:
+        """How much each cell stands for a thing, in families where one cell does so for each.
+
+        None in families whose masks mean all cells of a thing. Features are prepared.
+        """
+        return None
+
     @abstractmethod
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """For rows of Mask, how probably each cell is meant."""
@@ -205,7 +225,8 @@ class ModuleBank(nn.Module, ABC):
         rows = row.detach()[None]
         if output.kind is Kind.MASK:
             mask = self.mask_probabilities(rows)[0]
-            confidence = torch.maximum(mask, 1 - mask).min().item()
+            least = torch.maximum(mask, 1 - mask).min().item()
+            confidence = least if self.has_masks else None
             return Reading(confidence, mask=tuple(round(cell, 6) for cell in mask.tolist()))
         probabilities = self.log_probabilities([output], rows)[0].exp()
         best = int(probabilities.argmax())

@@ -8,33 +8,33 @@ the cells where the mask is largest.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
-from pydantic import Field
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
-from nmn.config import Config
 from nmn.domain import Domain
-from nmn.errors import ShapeError
-from nmn.modules.base import Cost, Module, ModuleBank, Nodes
+from nmn.modules.base import Cost, Module, Nodes
+from nmn.modules.convolutional import (
+    ConvolutionalBank,
+    ConvolutionalConfig,
+    Rows,
+    Runs,
+    taken,
+    wide,
+)
 from nmn.nn.convolutions import (
     ConvolutionStack,
     Rectangle,
     arrange,
+    as_maps,
+    as_rows,
     run_grouped,
     run_separately,
 )
 from nmn.nn.features import Features, FeatureSize
-from nmn.program.ops import OPERATIONS
-from nmn.program.types import Kind
-
-Rows = tuple[Tensor, ...]
-Runs = tuple[tuple[int, int], ...]
 
 _DILATIONS = {
     "filter": (1, 1),
@@ -47,80 +47,8 @@ _DILATIONS = {
 
 _COMPARISONS = ("equal", "equal_number", "less_than", "greater_than")
 
-_GROUPED_CHANNELS = 32
-_GROUPED_CHANNELS_WITH_GRADIENT = 16
-_GROUPED_ELEMENTS = 14_000
-"""On a CPU one grouped convolution is faster up to so many channels, and as long as the rows of a
-module have no more numbers than this: three of 32 channels on a grid of 12x12."""
 
-
-_MANY_ANSWERS = 16
-"""From so many rows on, a convolution over the whole map is faster than a matrix product."""
-
-
-class TbdConfig(Config):
-    """Sizes of the family.
-
-    Attributes:
-        classifier_channels: of the map that answers are read from.
-        hidden: units between that map and the answers.
-        kernel: how modules of different weights are computed together, see
-            `nmn.nn.convolutions`; `auto` takes the faster one.
-    """
-
-    classifier_channels: int = Field(512, gt=0, le=4096)
-    hidden: int = Field(1024, gt=0, le=65_536)
-    kernel: Literal["auto", "grouped", "separate"] = "auto"
-
-
-class AnswerHead(nn.Module):
-    """Logits of answers from maps: 1x1 convolution, 2x2 maximum, two layers.
-
-    Args:
-        grid: height and width of the maps.
-    """
-
-    def __init__(
-        self, channels: int, grid: tuple[int, int], config: TbdConfig, answers: int
-    ) -> None:
-        super().__init__()
-        self.grid = grid
-        self.pooled = -(-grid[0] // 2) * -(-grid[1] // 2)
-        self.convolution = nn.Conv2d(channels, config.classifier_channels, 1)
-        self.hidden = nn.Linear(self.pooled * config.classifier_channels, config.hidden)
-        self.answer = nn.Linear(config.hidden, answers)
-
-    def forward(self, rows: Float[Tensor, "node cell channel"]) -> Float[Tensor, "node answer"]:
-        """Logits of all answers."""
-        maps = self.convolution(_as_maps(rows, self.grid))
-        # ReLU and maximum may change places, and after it there is less to do.
-        maps = functional.max_pool2d(maps, 2, ceil_mode=True).relu_()
-        # Cell by cell, as they lie in memory.
-        hidden = self._hidden(maps).relu_()
-        logits: Tensor = self.answer(hidden)
-        return logits
-
-    def _hidden(self, maps: Float[Tensor, "node channel height width"]) -> Tensor:
-        layer = self.hidden
-        if torch.is_grad_enabled() or len(maps) < _MANY_ANSWERS:
-            hidden: Tensor = layer(maps.permute(0, 2, 3, 1).flatten(1))
-            return hidden
-        # The same as one convolution over the whole map: on some processors twice as fast, but
-        # its gradient, and one of a few rows, twice as slow.
-        _, channels, height, width = maps.shape
-        weight = layer.weight.view(-1, height, width, channels).permute(0, 3, 1, 2)
-        return functional.conv2d(maps, weight, layer.bias).flatten(1)
-
-    def cost(self) -> Cost:
-        """What one answer takes."""
-        cells, channels = self.grid[0] * self.grid[1], self.convolution.out_channels
-        dense = self.hidden.weight.numel() + self.answer.weight.numel()
-        # Of each maximum its value and its place are kept.
-        kept = (cells + 2 * self.pooled) * channels + self.hidden.out_features
-        return Cost(cells * self.convolution.weight.numel() + dense, kept)
-
-
-class TbdBank(ModuleBank):
+class TbdBank(ConvolutionalBank):
     """Rows: masks `(node, cell)` in [0, 1]; all else maps `(node, cell, channel)`.
 
     Cells are in row-major order. Masks have float32 or wider also where maps are narrower: a cell
@@ -131,49 +59,21 @@ class TbdBank(ModuleBank):
     """
 
     transparent: ClassVar[frozenset[str]] = frozenset({"unique"})
-    answers_alike: ClassVar[bool] = True
+    taught: ClassVar[tuple[str, ...]] = ("filter", "relate", "same")
 
-    def __init__(self, domain: Domain, size: FeatureSize, config: TbdConfig) -> None:
-        super().__init__(domain, size)
-        if size.grid is None:
-            raise ShapeError("features", "a grid of cells, as modules are convolutions", str(size))
-        self.config = config
-        self.grid = size.grid
+    def __init__(self, domain: Domain, size: FeatureSize, config: ConvolutionalConfig) -> None:
+        super().__init__(domain, size, config)
         channels = size.channels
-        self._labels = {
-            name: tuple(
-                name if argument is None else f"{name}[{argument}]"
-                for argument in operation.arguments(domain)
-            )
-            for name, operation in OPERATIONS.items()
-        }
-        self.stacks = nn.ModuleDict()
         for name, dilations in _DILATIONS.items():
-            for label in self._labels[name]:
-                layers = [(channels, 3, dilation) for dilation in dilations]
-                self.stacks[label] = ConvolutionStack(channels, layers)
+            self._add(name, channels, [(channels, 3, dilation) for dilation in dilations])
         for name in _COMPARISONS:
-            for label in self._labels[name]:
-                layers = [(channels, 1, 1), (channels, 3, 1), (channels, 3, 1)]
-                self.stacks[label] = ConvolutionStack(2 * channels, layers)
+            layers = [(channels, 1, 1), (channels, 3, 1), (channels, 3, 1)]
+            self._add(name, 2 * channels, layers)
         self.readouts = nn.ModuleDict()
         for name, inputs in (("filter", channels), ("relate", channels), ("same", channels + 1)):
             for label in self._labels[name]:
                 self.readouts[label] = nn.Linear(inputs, 1)
-        self.head = AnswerHead(channels, size.grid, config, len(domain.answers))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-
-    def prepare(self, features: Features) -> Features:
-        """The values in order and, under autocast, in its precision, once for all nodes."""
-        values = features.values
-        device = values.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            values = values.to(torch.get_autocast_dtype(device))
-        return replace(features, values=values.contiguous())
+        self._initialise()
 
     def modules_by_operation(self) -> Mapping[str, Module]:
         """What is alike, but for its weights, is one method."""
@@ -189,12 +89,12 @@ class TbdBank(ModuleBank):
             "exists": partial(self._maps, "exists"),
             "count": partial(self._maps, "count"),
             "query": partial(self._maps, "query"),
-            **{name: partial(self._compared, name) for name in _COMPARISONS},
+            **{name: partial(self._joined, name) for name in _COMPARISONS},
         }
 
     def _scene(self, nodes: Nodes, _: Rows, features: Features) -> Tensor:
         present = features.present.index_select(0, nodes.picture)
-        return present.to(_wide(features.values.dtype))
+        return present.to(wide(features.values.dtype))
 
     def _masks(self, name: str, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         """Convolutions over what the mask shows, then a probability for each cell."""
@@ -205,7 +105,7 @@ class TbdBank(ModuleBank):
             weight = torch.stack([readout.weight for readout in columns])
             bias = torch.cat([readout.bias for readout in columns])
             logits = (maps * weight).sum(3) + bias[:, None]
-            return _probabilities(_taken(logits, rectangle))
+            return _probabilities(taken(logits, rectangle))
         maps = self._separate_maps(stacks, nodes, inputs, features)
         weight, bias = _repeated(readouts, nodes.runs)
         logits = (maps @ weight.to(maps.dtype)[:, :, None]).squeeze(2)
@@ -216,14 +116,8 @@ class TbdBank(ModuleBank):
         stacks = self._stacks(name, nodes.runs)
         if self._groups(nodes):
             rectangle, maps = self._rectangle_of_maps(stacks, nodes, inputs, features)
-            return _taken(maps, rectangle)
+            return taken(maps, rectangle)
         return self._separate_maps(stacks, nodes, inputs, features)
-
-    def _compared(self, name: str, nodes: Nodes, inputs: Rows, _: Features) -> Tensor:
-        """Convolutions over both maps, one upon the other."""
-        maps = _as_maps(torch.cat(inputs, 2), self.grid)
-        lengths = [count for _, count in nodes.runs]
-        return _as_rows(run_separately(self._stacks(name, nodes.runs), lengths, maps))
 
     def _same(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         """How alike each cell is to the first of those where the mask is largest."""
@@ -244,27 +138,13 @@ class TbdBank(ModuleBank):
     def _or(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
         return torch.maximum(*inputs)
 
-    def _groups(self, nodes: Nodes) -> bool:
-        """Whether the modules of `nodes` are to be one grouped convolution."""
-        if len(nodes.runs) == 1 or self.config.kernel == "separate":
-            return False
-        if self.config.kernel == "grouped":
-            return True
-        if nodes.picture.device.type != "cpu":
-            return False
-        with_gradient = torch.is_grad_enabled()
-        most = _GROUPED_CHANNELS_WITH_GRADIENT if with_gradient else _GROUPED_CHANNELS
-        row = self.size.channels * self.grid[0] * self.grid[1]
-        elements = row * len(nodes.picture) / len(nodes.runs)
-        return self.size.channels <= most and elements <= _GROUPED_ELEMENTS
-
     def _separate_maps(
         self, stacks: Sequence[ConvolutionStack], nodes: Nodes, inputs: Rows, features: Features
     ) -> Float[Tensor, "node cell channel"]:
         """The maps of all nodes, module after module."""
         shown = _shown(features.values, nodes.picture, inputs)
         lengths = [count for _, count in nodes.runs]
-        return _as_rows(run_separately(stacks, lengths, _as_maps(shown, self.grid)))
+        return as_rows(run_separately(stacks, lengths, as_maps(shown, self.grid)))
 
     def _rectangle_of_maps(
         self, stacks: Sequence[ConvolutionStack], nodes: Nodes, inputs: Rows, features: Features
@@ -278,24 +158,18 @@ class TbdBank(ModuleBank):
         maps = shown.view(rectangle.height, len(columns), *self.grid, -1)
         return rectangle, run_grouped(columns, maps).flatten(2, 3)
 
-    def _stacks(self, name: str, runs: Runs) -> list[ConvolutionStack]:
-        labels = self._labels[name]
-        found = [self.stacks[labels[argument]] for argument, _ in runs]
-        return [stack for stack in found if isinstance(stack, ConvolutionStack)]
-
     def _readouts(self, name: str, runs: Runs) -> list[nn.Linear]:
         labels = self._labels[name]
         found = [self.readouts[labels[argument]] for argument, _ in runs]
         return [readout for readout in found if isinstance(readout, nn.Linear)]
 
-    def answer_logits(self, kind: Kind, rows: Tensor) -> Float[Tensor, "node answer"]:  # noqa: ARG002 - one head for all kinds
-        """A logit of each answer; see `ModuleBank`."""
-        logits: Tensor = self.head(rows)
-        return logits
+    def certain(self, meant: Bool[Tensor, "node cell"]) -> Tensor:
+        """Rows of these masks."""
+        return meant.to(torch.get_default_dtype())
 
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """How probably each cell is meant."""
-        return rows.to(_wide(rows.dtype))
+        return rows.to(wide(rows.dtype))
 
     def cost(self, operation: str, cells: int) -> Cost:
         """Counted from the layers; what a node looks up and makes is kept, but not its inputs."""
@@ -325,10 +199,6 @@ class TbdBank(ModuleBank):
             return Cost(multiply_adds + values, elements + cells)
         return Cost(multiply_adds, elements)
 
-    def answer_cost(self, cells: int) -> Cost:  # noqa: ARG002 - the head is for one grid
-        """That of the head."""
-        return self.head.cost()
-
 
 def _shown(
     values: Float[Tensor, "picture cell channel"], picture: Int[Tensor, " node"], masks: Rows
@@ -340,20 +210,6 @@ def _shown(
     return shown
 
 
-def _as_maps(
-    rows: Float[Tensor, "node cell channel"], grid: tuple[int, int]
-) -> Float[Tensor, "node channel height width"]:
-    """Rows as maps, channels last in memory, which takes no copy."""
-    return rows.view(len(rows), *grid, -1).permute(0, 3, 1, 2)
-
-
-def _as_rows(
-    maps: Float[Tensor, "node channel height width"],
-) -> Float[Tensor, "node cell channel"]:
-    """The inverse of `_as_maps`."""
-    return maps.permute(0, 2, 3, 1).flatten(1, 2)
-
-
 def _first_largest(mask: Float[Tensor, "node cell"]) -> Int[Tensor, " node"]:
     """The first of the cells where the mask is largest; `argmax` may take any of them."""
     before = (mask == mask.amax(1, keepdim=True)).cumsum(1) == 0
@@ -362,12 +218,7 @@ def _first_largest(mask: Float[Tensor, "node cell"]) -> Int[Tensor, " node"]:
 
 
 def _probabilities(logits: Float[Tensor, "node cell"]) -> Float[Tensor, "node cell"]:
-    return logits.to(_wide(logits.dtype)).sigmoid()
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    """The type that masks have where maps have `dtype`."""
-    return torch.promote_types(dtype, torch.float32)
+    return logits.to(wide(logits.dtype)).sigmoid()
 
 
 def _repeated(
@@ -380,8 +231,3 @@ def _repeated(
     if len(pairs) == 1:
         return weights[0], biases[0]
     return torch.cat(weights), torch.cat(biases)
-
-
-def _taken(levels: Tensor, rectangle: Rectangle) -> Tensor:
-    """The rows of a rectangle `(level, column, ...)`, in their own order."""
-    return levels.flatten(0, 1).index_select(0, torch.tensor(rectangle.slots, device=levels.device))

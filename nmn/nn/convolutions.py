@@ -7,8 +7,9 @@ grouped convolution over a rectangle of rows, see `arrange`. Either way convolut
 with the channels last in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -25,10 +26,15 @@ class ConvolutionStack(nn.Module):
     Args:
         before: channels of what goes in.
         layers: `(channels, kernel, dilation)` of each convolution; kernels are odd.
+        residual: whether the last two are a residual block: what goes into them is added before
+            the last ReLU.
     """
 
-    def __init__(self, before: int, layers: Sequence[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, before: int, layers: Sequence[tuple[int, int, int]], *, residual: bool = False
+    ) -> None:
         super().__init__()
+        self.residual = residual
         self.layers = nn.ModuleList()
         for channels, kernel, dilation in layers:
             padding = dilation * (kernel // 2)
@@ -50,12 +56,7 @@ class ConvolutionStack(nn.Module):
         self, maps: Float[Tensor, "node _ height width"]
     ) -> Float[Tensor, "node channel height width"]:
         """The same without the last ReLU, for the maps of several stacks to have it together."""
-        *first, last = self.layers
-        for layer in first:
-            # In place, so that only one copy is kept for the gradient.
-            maps = functional.relu_(layer(maps))
-        result: Tensor = last(maps)
-        return result
+        return _in_turn(self.layers, maps, residual=self.residual)
 
     def multiply_adds(self, cells: int) -> int:
         """Multiplications for one row of so many cells, as if no cell were at the border."""
@@ -69,6 +70,20 @@ class ConvolutionStack(nn.Module):
     def convolutions(self) -> list[nn.Conv2d]:
         """The layers, in order."""
         return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+
+
+def _in_turn(
+    layers: Iterable[Callable[[Tensor], Tensor]], maps: Tensor, *, residual: bool
+) -> Tensor:
+    """The maps after all layers, without the last ReLU."""
+    *first, last = layers
+    around = maps
+    for layer in first:
+        around = maps
+        # In place, so that only one copy is kept for the gradient.
+        maps = functional.relu_(layer(maps))
+    maps = last(maps)
+    return maps.add_(around) if residual else maps
 
 
 def run_separately(
@@ -140,15 +155,37 @@ def run_grouped(
     """
     # The columns stand side by side as channels; these too are fastest last in memory.
     beside = maps.permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
-    for layers in zip(*(stack.convolutions for stack in columns), strict=True):
-        beside = functional.conv2d(
-            beside,
-            torch.cat([layer.weight for layer in layers]),
-            torch.cat([layer.bias for layer in layers if layer.bias is not None]),
-            padding=layers[0].padding,
-            dilation=layers[0].dilation,
-            groups=len(layers),
-        ).relu_()
+    layers = zip(*(stack.convolutions for stack in columns), strict=True)
+    grouped = [partial(_side_by_side, each) for each in layers]
+    beside = functional.relu_(_in_turn(grouped, beside, residual=columns[0].residual))
     levels, _, height, width = beside.shape
     last = beside.permute(0, 2, 3, 1).view(levels, height, width, len(columns), -1)
     return last.permute(0, 3, 1, 2, 4)
+
+
+def _side_by_side(
+    layers: Sequence[nn.Conv2d], maps: Float[Tensor, "level _ height width"]
+) -> Float[Tensor, "level _ height width"]:
+    """Several layers of one shape as one grouped convolution."""
+    return functional.conv2d(
+        maps,
+        torch.cat([layer.weight for layer in layers]),
+        torch.cat([layer.bias for layer in layers if layer.bias is not None]),
+        padding=layers[0].padding,
+        dilation=layers[0].dilation,
+        groups=len(layers),
+    )
+
+
+def as_maps(
+    rows: Float[Tensor, "node cell channel"], grid: tuple[int, int]
+) -> Float[Tensor, "node channel height width"]:
+    """Rows as maps, channels last in memory, which takes no copy."""
+    return rows.view(len(rows), *grid, -1).permute(0, 3, 1, 2)
+
+
+def as_rows(
+    maps: Float[Tensor, "node channel height width"],
+) -> Float[Tensor, "node cell channel"]:
+    """The inverse of `as_maps`."""
+    return maps.permute(0, 2, 3, 1).flatten(1, 2)

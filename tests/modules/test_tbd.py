@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import pytest
@@ -11,13 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nmn.domain import Domain
-from nmn.errors import ConfigError, ShapeError
-from nmn.modules import build_bank
 from nmn.modules.base import Cost, Nodes
-from nmn.modules.tbd import TbdBank, TbdConfig
+from nmn.modules.convolutional import ConvolutionalConfig
+from nmn.modules.tbd import TbdBank
 from nmn.nn.features import Features, FeatureSize, grid_features
 from nmn.program.ops import OPERATIONS
-from nmn.program.types import BOOL, Kind
+from nmn.program.types import Kind
 
 CHANNELS = 4
 GRID = (3, 5)
@@ -29,7 +27,7 @@ def make(
     domain: Domain, kernel: Kernel = "auto", grid: tuple[int, int] = GRID, channels: int = CHANNELS
 ) -> TbdBank:
     torch.manual_seed(1)
-    config = TbdConfig(classifier_channels=6, hidden=7, kernel=kernel)
+    config = ConvolutionalConfig(classifier_channels=6, hidden=7, kernel=kernel)
     bank = TbdBank(domain, FeatureSize(channels, grid), config).double()
     for name, parameter in bank.named_parameters():
         if name.endswith("bias"):
@@ -184,21 +182,6 @@ def one_row(
     return bank.run(operation, alone, tuple(row[part] for row in rows), features)
 
 
-def test_auto_groups_modules_of_few_channels_and_rows(clevr: Domain) -> None:
-    few, many = nodes(0, 1), nodes(0, *[1] * 40)
-    small, wide = make(clevr, grid=(12, 12), channels=8), make(clevr, channels=64)
-    assert small._groups(few)
-    assert not small._groups(many)
-    assert not small._groups(nodes(1, 1))
-    assert not wide._groups(few)
-    middle = make(clevr, channels=32)
-    assert not middle._groups(few)
-    with torch.no_grad():
-        assert middle._groups(few)
-    assert make(clevr, "grouped", channels=64)._groups(few)
-    assert not make(clevr, "separate")._groups(few)
-
-
 def test_same_looks_at_the_first_of_equally_large_cells(clevr: Domain) -> None:
     bank = make(clevr)
     tied = torch.zeros(2, 15, dtype=torch.float64)
@@ -217,23 +200,6 @@ def test_same_looks_at_the_first_of_equally_large_cells(clevr: Domain) -> None:
 def test_what_is_not_a_number_stays_one(clevr: Domain) -> None:
     mask = torch.full((1, 15), math.nan, dtype=torch.float64)
     assert run(make(clevr), "same", nodes(0), (mask,)).isnan().all()
-
-
-def test_the_head_is_a_convolution_a_maximum_and_two_layers(clevr: Domain) -> None:
-    bank = make(clevr)
-    rows = torch.randn(2, 15, CHANNELS, dtype=torch.float64)
-    head = bank.head
-    maps = rows.transpose(1, 2).unflatten(2, GRID)  # type: ignore[no-untyped-call]
-    weight, bias = head.convolution.weight, head.convolution.bias
-    maps = functional.conv2d(maps, weight, bias).relu()
-    maps = functional.max_pool2d(maps, 2, ceil_mode=True)
-    assert maps.shape == (2, 6, 2, 3)
-    flat = maps.permute(0, 2, 3, 1).flatten(1)
-    logits = head.answer(head.hidden(flat).relu())
-    torch.testing.assert_close(bank.answer_logits(Kind.BOOL, rows), logits)
-    probabilities = bank.log_probabilities([BOOL, BOOL], rows).exp()
-    possible = [clevr.answers[i] for i in probabilities[0].nonzero().flatten().tolist()]
-    assert sorted(possible) == ["no", "yes"]
 
 
 def test_parameters_have_readable_names_and_these_shapes(shapes: Domain) -> None:
@@ -338,30 +304,3 @@ def test_costs_are_counted_by_hand(clevr: Domain) -> None:
 def test_a_domain_without_relations_has_no_such_modules(clevr: Domain) -> None:
     domain = Domain("plain", "", clevr.attributes, (), clevr.answers)
     assert make(domain).cost("relate", 15) == Cost(0, 0)
-
-
-BROKEN: dict[str, tuple[Callable[[Domain], object], type[Exception], str]] = {
-    "no grid": (
-        lambda domain: build_bank("tbd", domain, FeatureSize(4), {}),
-        ShapeError,
-        "features: wanted a grid of cells, as modules are convolutions, got 4 channels",
-    ),
-    "another grid": (
-        lambda domain: make(domain).check(grid_features(torch.zeros(1, 4, 5, 3))),
-        ShapeError,
-        "wanted 4 channels on a grid of 3x5 cells, got 4 channels on a grid of 5x3 cells",
-    ),
-    "unknown kernel": (
-        lambda domain: build_bank("tbd", domain, FeatureSize(4, GRID), {"kernel": "fast"}),
-        ConfigError,
-        "kernel",
-    ),
-}
-
-
-@pytest.mark.parametrize("mistake", BROKEN)
-def test_mistakes_are_named(clevr: Domain, mistake: str) -> None:
-    act, error, text = BROKEN[mistake]
-    with pytest.raises(error) as caught:
-        act(clevr)
-    assert text in str(caught.value)

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from nmn.nn.convolutions import ConvolutionStack, arrange, run_grouped, run_separately
+from nmn.nn.convolutions import (
+    ConvolutionStack,
+    arrange,
+    as_maps,
+    as_rows,
+    run_grouped,
+    run_separately,
+)
 
 LAYERS = ((4, 1, 1), (4, 3, 1), (5, 3, 2))
 
@@ -29,6 +36,19 @@ def test_a_stack_is_convolutions_each_with_relu(size: tuple[int, int]) -> None:
         expected = functional.conv2d(expected, weight, bias, padding=padding, dilation=dilation)
         expected = expected.relu()
     torch.testing.assert_close(stack(maps), expected)
+
+
+def test_the_last_two_layers_can_be_a_residual_block() -> None:
+    layers = ((4, 1, 1), (4, 3, 1), (4, 3, 2))
+    plain, residual = (ConvolutionStack(3, layers, residual=value) for value in (False, True))
+    residual.load_state_dict(plain.state_dict())
+    maps = torch.randn(2, 3, 5, 7)
+    before = plain.convolutions[0](maps).relu()
+    expected = (plain.before_last_relu(maps) + before).relu()
+    torch.testing.assert_close(residual(maps), expected)
+    without = ConvolutionStack(4, layers[1:], residual=True)
+    first, last = without.convolutions
+    torch.testing.assert_close(without(before), (last(first(before).relu()) + before).relu())
 
 
 def test_parameters_have_the_shapes_that_the_layers_say() -> None:
@@ -57,6 +77,14 @@ def test_costs_are_counted_from_the_layers() -> None:
     assert stack.elements(10) == 10 * (4 + 4 + 5)
 
 
+def test_rows_are_maps_and_maps_rows() -> None:
+    maps = torch.randn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last)
+    rows = as_rows(maps)
+    torch.testing.assert_close(rows, maps.flatten(2).transpose(1, 2))
+    torch.testing.assert_close(as_maps(rows, (5, 7)), maps)
+    assert rows.data_ptr() == as_maps(rows, (5, 7)).data_ptr() == maps.data_ptr()
+
+
 def test_rows_of_one_length_are_a_rectangle_without_repetition() -> None:
     rectangle = arrange([2, 2])
     assert rectangle.columns == (0, 1)
@@ -83,10 +111,11 @@ def test_every_row_has_a_slot_in_a_column_of_its_stack(lengths: list[int]) -> No
         assert rectangle.columns[slot % width] == stack_of[row]
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
-def test_grouped_is_separate(lengths: list[int]) -> None:
-    stacks = [ConvolutionStack(3, LAYERS).double() for _ in lengths]
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.booleans())
+def test_grouped_is_separate(lengths: list[int], residual: bool) -> None:
+    layers = ((4, 1, 1), (4, 3, 1), (4, 3, 2)) if residual else LAYERS
+    stacks = [ConvolutionStack(3, layers, residual=residual).double() for _ in lengths]
     parameters = [parameter for stack in stacks for parameter in stack.parameters()]
     maps = torch.randn(sum(lengths), 3, 4, 5, dtype=torch.float64, requires_grad=True)
     separate = run_separately(stacks, lengths, maps)
