@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nmn.data.batch import Batch
 from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError
+from nmn.nn.features import Features
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 
@@ -47,12 +48,14 @@ class Execution:
         failures: for each program why it has no answer, or None.
         traces: one for each question that they were asked for, in the order of the batch.
         masks: where they were asked for.
+        features: what modules looked at, where they did.
     """
 
     log_probabilities: Float[Tensor, "batch answer"]
     failures: tuple[ExecutionError | None, ...]
     traces: tuple[Trace, ...] = ()
     masks: MaskTable | None = None
+    features: Features | None = None
 
 
 @runtime_checkable

@@ -150,6 +150,7 @@ class BatchedExecutor(nn.Module):
                 (None,) * len(programs),
                 tuple(self._traces(parts, results, batch, features.grid)),
                 self._mask_table(parts, results) if masks else None,
+                features,
             )
 
     @contextmanager
@@ -301,9 +302,9 @@ class BatchedExecutor(nn.Module):
                     compiled.program,
                     compiled.types,
                     [computed.row(places[row]) for row in compiled.row_of],
-                    question=batch.questions[question],
-                    grid=grid,
-                    scene=batch.scenes[question],
+                    batch,
+                    question,
+                    grid,
                 )
         return [made[question] for question in sorted(made)]
 
@@ -327,7 +328,8 @@ class BatchedExecutor(nn.Module):
                     row_at[places_of[row]] if output == MASK else None
                     for row, output in zip(compiled.row_of, compiled.types, strict=True)
                 )
-        return MaskTable(torch.cat(tables), tuple(rows[question] for question in sorted(rows)))
+        ordered = tuple(rows[question] for question in sorted(rows))
+        return MaskTable(torch.cat(tables), ordered)
 
 
 def _take(outputs: Sequence[Tensor], source: Source, rows: Tensor) -> Tensor:

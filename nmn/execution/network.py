@@ -1,20 +1,24 @@
 """The module network: a stem, a bank of modules and an executor, as one trainable model."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch.nn import functional
 
 from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.domain import Domain
-from nmn.errors import DataError
+from nmn.errors import ConfigError, DataError
 from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
+from nmn.execution.supervision import scene_loss, truth_of
 from nmn.modules import build_bank
-from nmn.nn.stem import Stem, StemConfig
+from nmn.nn.augment import AugmentConfig, augment
+from nmn.nn.stem import StemConfig
+from nmn.nn.stems import AnyStemConfig, build_stem
 from nmn.program.program import Program
 
 
@@ -26,13 +30,24 @@ class ModuleNetworkConfig(Config):
         bank: what differs from the defaults of the family's configuration.
         executor: `batched`, or `reference` for one program after the other, to compare with.
         batched: how the batched executor works.
+        supervision: what is learned from: `answers` alone, or also the `scene`, by which masks are
+            to mean the right objects (see `nmn.execution.supervision`).
+        mask_weight: how much the latter counts in the loss.
+        lessons: how many nodes of each operation it teaches a picture, at most.
+        augment: how pictures are changed in training.
     """
 
-    stem: StemConfig = StemConfig()
+    kind: Literal["modules"] = "modules"
+
+    stem: AnyStemConfig = StemConfig()
     family: str = "attention"
     bank: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     executor: Literal["batched", "reference"] = "batched"
     batched: BatchedConfig = BatchedConfig()
+    supervision: Literal["answers", "scene"] = "answers"
+    mask_weight: float = Field(1.0, gt=0)
+    lessons: int = Field(64, gt=0)
+    augment: AugmentConfig = AugmentConfig()
 
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> "ModuleNetworkConfig":
@@ -40,6 +55,8 @@ class ModuleNetworkConfig(Config):
             raise ValueError(
                 "settings of the batched executor; wanted executor = 'batched' for them"
             )
+        if self.executor == "reference" and self.supervision == "scene":
+            raise ValueError("supervision by scenes; wanted executor = 'batched' for it")
         return self
 
 
@@ -51,7 +68,10 @@ class ModuleNetwork(Model):
         self.domain = domain
         self.config = config
         bank = build_bank(config.family, domain, config.stem.size, config.bank)
-        stem = Stem(config.stem)
+        if config.supervision == "scene" and not bank.taught:
+            known = f"family {config.family} has no masks to supervise by scenes; wanted answers"
+            raise ConfigError("model.supervision", known)
+        stem = build_stem(config.stem)
         self.executor: BatchedExecutor | ReferenceExecutor = (
             BatchedExecutor(stem, bank, config.batched)
             if config.executor == "batched"
@@ -65,17 +85,29 @@ class ModuleNetwork(Model):
         most = self.config.batched.questions_at_once or questions
         return min(questions, most), "model.batched.questions_at_once"
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:  # noqa: ARG002 - contract
-        """Negative log-likelihood of the right answers, given the programs.
+    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Negative log-likelihood of the right answers, given the programs; see `Config`.
 
         Raises:
-            DataError: a question without program or answer.
+            DataError: a question without program or answer, or without what supervision needs.
         """
         if (batch.answers == UNKNOWN).any():
             raise DataError("batch", "answers are needed for training")
-        execution = self.executor.run(_programs(batch), batch)
-        total = functional.nll_loss(execution.log_probabilities, batch.answers)
-        return Loss(total, {"answer": total.item()})
+        programs = _programs(batch)
+        pictures = augment(batch.pictures, self.config.augment, generator)
+        batch = replace(batch, pictures=pictures)
+        if self.config.supervision == "answers" or isinstance(self.executor, ReferenceExecutor):
+            execution = self.executor.run(programs, batch)
+            total = functional.nll_loss(execution.log_probabilities, batch.answers)
+            return Loss(total, {"answer": total.item()})
+        execution = self.executor.run(programs, batch)
+        answer = functional.nll_loss(execution.log_probabilities, batch.answers)
+        assert execution.features is not None
+        truth, lessons = truth_of(batch, self.domain), self.config.lessons
+        masks = scene_loss(self.executor.bank, execution.features, truth, lessons, generator)
+        total = answer + self.config.mask_weight * torch.stack(list(masks.values())).sum()
+        parts = {name: loss.item() for name, loss in masks.items()}
+        return Loss(total, {"answer": answer.item(), **parts})
 
     @torch.no_grad()
     def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:

@@ -56,9 +56,9 @@ class ReferenceExecutor(nn.Module):
                         program,
                         types[place],
                         [row[0] for row in rows],
-                        question=batch.questions[place],
-                        grid=features.grid,
-                        scene=batch.scenes[place],
+                        batch,
+                        place,
+                        features.grid,
                     )
                 )
         answers = self._answers([each[-1] for each in types], roots)

@@ -22,13 +22,14 @@ from nmn.program.program import Node, Program
 from nmn.program.typecheck import answers_of, typecheck
 from tests.strategies import TRANSITIONS, attempt, programs
 
-GRIDS = {"attention": (3, 3), "tbd": (3, 4)}
+GRIDS = {"attention": (3, 3), "tbd": (3, 4), "residual": (3, 4)}
 CHANNELS = 5
 SMALL: dict[str, dict[str, Any]] = {
     "attention": {},
     "tbd": {"classifier_channels": 4, "hidden": 8},
+    "residual": {"classifier_channels": 4, "hidden": 8},
 }
-"""Configurations of both families that are quick to run."""
+"""Configurations of all families that are quick to run."""
 
 
 ROUNDING = 1e-13
@@ -73,6 +74,8 @@ def small_bank(
     for parameter in bank.parameters():
         if parameter.dim() == 1 or family == "attention":
             nn.init.normal_(parameter, std=0.5)
+        elif not parameter.any():  # else a residual block would be the way around it
+            nn.init.normal_(parameter, std=0.1)
     return bank
 
 

@@ -188,6 +188,7 @@ def test_features_that_are_no_numbers_are_refused(
     [
         ("attention", (7, 3, 3), "features: wanted 5 channels, got 7 channels on a grid of 3x3"),
         ("tbd", (7, 3, 4), "features: wanted 5 channels on a grid of 3x4 cells, got 7 channels on"),
+        ("residual", (5, 3, 3), "features: wanted 5 channels on a grid of 3x4 cells, got 5 "),
         ("tbd", (5, 4, 3), "features: wanted 5 channels on a grid of 3x4 cells, got 5 channels on"),
     ],
 )

@@ -35,7 +35,7 @@ from tests.execution.engines import (
 )
 from tests.strategies import CLEVR, SHAPES
 
-FAMILIES = ("attention", "tbd")
+FAMILIES = ("attention", "tbd", "residual")
 KERNELS = ("grouped", "separate")
 OF_ALL_KINDS = tuple(
     map(
@@ -61,7 +61,7 @@ def assert_as_reference(
     domain: Domain = CLEVR,
     seed: int = 0,
 ) -> None:
-    """Both executors agree: softened and hard for attention, with each kernel for tbd."""
+    """Both executors agree: softened and hard for attention, with each kernel for others."""
     pictures = max(picture) + 1
     reference, batched = engines(family, domain, pictures, seed)
     batch = batch_of(picture)

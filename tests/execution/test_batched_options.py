@@ -32,7 +32,7 @@ from tests.execution.engines import (
 )
 from tests.strategies import CLEVR
 
-FAMILIES = ("attention", "tbd")
+FAMILIES = ("attention", "tbd", "residual")
 DEAD = Program(
     (
         Node("scene"),
@@ -254,7 +254,7 @@ def test_options_are_checked() -> None:
         BatchedConfig.model_validate({"precision": "float16"})
 
 
-@pytest.mark.parametrize("family", ["attention", "tbd"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_traces_and_masks_in_half_precision_need_no_session(family: str) -> None:
     reference, _ = both_engines(family)
     bank = reference.bank.float()

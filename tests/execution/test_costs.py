@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import networkx as nx
 import pytest
@@ -21,7 +22,7 @@ from nmn.program.program import Node, Program
 from nmn.program.text import parse_program
 from tests.execution.engines import batch_of, engines, sample_programs, small_bank
 
-FAMILIES = ("attention", "tbd")
+FAMILIES = ("attention", "tbd", "residual")
 CPU = torch.device("cpu")
 TEXTS = (
     "exists(relate[left](unique(find[red])))",
@@ -39,8 +40,9 @@ def plan_for(bank: ModuleBank, *texts: str) -> Plan:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_plan_costs_the_sum_of_its_nodes_and_answers(family: str, clevr: Domain) -> None:
     bank = small_bank(family, clevr)
-    nodes = ("scene", "filter", "relate", "exists", "and", "count", "equal_number")
-    each = [*(bank.cost(name, 12) for name in nodes), *[bank.answer_cost(12)] * 3]
+    nodes = {"scene", "filter", "unique", "relate", "exists", "and", "count", "equal_number"}
+    each = [bank.cost(name, 12) for name in nodes - bank.transparent]
+    each += [bank.answer_cost(12)] * 3
     assert plan_cost(plan_for(bank, *TEXTS), bank, 12) == Cost(
         sum(cost.multiply_adds for cost in each), sum(cost.elements for cost in each)
     )
@@ -138,8 +140,8 @@ def test_there_is_memory() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_elements_are_about_what_autograd_keeps(family: str, clevr: Domain) -> None:
     """Within a factor of two: what counts is that the suggested split fits."""
-    executor = engines(family, clevr, 40, kernel="separate")[1] if family == "tbd" else None
-    executor = executor or engines(family, clevr, 40)[1]
+    values: dict[str, Any] = {} if family == "attention" else {"kernel": "separate"}
+    executor = engines(family, clevr, 40, **values)[1]
     programs = sample_programs(clevr, 200, seed=1)
     picture = [place % 40 for place in range(200)]
     shared: set[int] = {p.untyped_storage().data_ptr() for p in executor.parameters()}

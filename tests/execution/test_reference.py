@@ -76,6 +76,16 @@ def test_a_trace_says_what_was_executed(model: ModuleNetwork, batch: Batch) -> N
                 assert all(0 <= cell <= 1 for cell in step.mask)
 
 
+def test_maps_that_are_no_masks_are_neither_right_nor_wrong(shapes: Domain, batch: Batch) -> None:
+    bank = {"classifier_channels": 4, "hidden": 8}
+    model = ModuleNetwork(shapes, ModuleNetworkConfig(family="residual", bank=bank))
+    for trace in model.predict(batch, traces=True).traces:
+        for step in trace.steps:
+            is_map = step.type == "Mask"
+            assert (step.mask is not None) == is_map
+            assert (step.truth is None) == (step.confidence is None) == is_map
+
+
 def test_the_loss_is_the_negative_logarithm_of_the_right_answers(
     model: ModuleNetwork, batch: Batch
 ) -> None:
