@@ -7,7 +7,7 @@ a TOML file that says only what differs.
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -86,12 +86,15 @@ def _copy(value: Any) -> Any:
 
 def _first_problem(config: type[BaseModel], error: ValidationError) -> str:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
+    path, _ = _place(config, first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _keys_at(config, first["loc"][:-1])
-        choices = listing(nearest(str(first["loc"][-1]), known))
+        _, table = _place(config, first["loc"][:-1])
+        choices = listing(nearest(str(first["loc"][-1]), table.model_fields if table else ()))
         hint = f"; nearest: {choices}" if choices else ""
         return f"unknown key '{path}'{hint}"
+    if first["type"] == "union_tag_invalid":
+        known = first["ctx"]["expected_tags"].replace("'", "").split(", ")
+        return f"'{path}': wanted kind {listing(known)}, got '{first['ctx']['tag']}'"
     got = "" if first["type"] == "missing" else f", got {first['input']!r}"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
@@ -99,11 +102,37 @@ def _first_problem(config: type[BaseModel], error: ValidationError) -> str:
     return f"'{path}': {message[:1].lower()}{message[1:]}{got}"
 
 
-def _keys_at(config: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:
-    for part in path:
-        field = config.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return ()
-        config = inner
-    return tuple(config.model_fields)
+def _place(
+    config: type[BaseModel], steps: tuple[int | str, ...]
+) -> tuple[str, type[BaseModel] | None]:
+    """The keys that an error is at, and the class that is there.
+
+    Where a value is of one of several classes, the error has the kind of it as one more step.
+    """
+    keys: list[str] = []
+    here: Any = config
+    for step in steps:
+        kinds = _kinds(here)
+        if step in kinds:
+            here = kinds[step]
+            continue
+        keys.append(str(step))
+        field = here.model_fields.get(step) if _is_table(here) else None
+        here = None if field is None else field.annotation
+    return ".".join(keys), here if _is_table(here) else None
+
+
+def _kinds(annotation: Any) -> dict[int | str, type[BaseModel]]:
+    """The classes of a union that are told apart by their `kind`."""
+    members = (
+        get_args(member)[0] if get_args(member) else member for member in get_args(annotation)
+    )
+    return {
+        member.model_fields["kind"].default: member
+        for member in members
+        if _is_table(member) and "kind" in member.model_fields
+    }
+
+
+def _is_table(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -12,7 +12,7 @@ import nmn
 PACKAGE = Path(nmn.__file__).parent
 
 LEVELS = {
-    **dict.fromkeys(("errors", "resources", "seeding", "config", "memory"), 0),
+    **dict.fromkeys(("errors", "resources", "seeding", "config", "memory", "progress"), 0),
     **dict.fromkeys(("domain", "program", "scene"), 1),
     **dict.fromkeys(("parsing", "data"), 2),
     **dict.fromkeys(("nn", "render"), 3),

@@ -1,8 +1,8 @@
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from nmn.config import Config, build, read_toml, with_overrides
 from nmn.errors import ConfigError, DataError
@@ -157,3 +157,39 @@ def test_toml_that_is_broken_is_named_with_its_line(tmp_path: Path) -> None:
 def test_toml_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.toml: no such file or directory$"):
         read_toml(tmp_path / "a.toml")
+
+
+class Round(Config):
+    kind: Literal["round"] = "round"
+    radius: int = Field(1, ge=1)
+
+
+class Angular(Config):
+    kind: Literal["angular"] = "angular"
+    corners: int = 4
+    inner: Round = Round()
+
+
+class Drawing(Config):
+    shape: Annotated[
+        Annotated[Round, Tag("round")] | Annotated[Angular, Tag("angular")], Discriminator("kind")
+    ] = Round()
+
+
+@pytest.mark.parametrize(
+    ("shape", "problem"),
+    [
+        ({"kind": "round", "radius": 0}, "'shape.radius': .* got 0"),
+        ({"kind": "round", "corners": 3}, r"unknown key 'shape\.corners'; nearest: .*'radius'"),
+        ({"kind": "angular", "cornres": 3}, r"unknown key 'shape\.cornres'; nearest: 'corners'"),
+        ({"kind": "angular", "inner": {"radios": 3}}, r"'shape\.inner\.radios'; nearest: 'radius'"),
+        ({"kind": "flat"}, "'shape': wanted kind 'round' or 'angular', got 'flat'"),
+        ({"kind": "angular", "inner": {"radius": -1}}, r"'shape\.inner\.radius'"),
+    ],
+)
+def test_what_is_of_one_of_several_kinds_is_named_without_its_kind(
+    shape: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        build(Drawing, {"shape": shape}, "drawing")
+    assert isinstance(build(Drawing, {"shape": {"kind": "angular"}}, "drawing").shape, Angular)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nmn.cli.output import Json, Overrides, Stage, console, device_of, print_json, progress_bar
-from nmn.config import Config, build, with_overrides
+from nmn.cli.output import Json, Overrides, console, device_of, print_json, progress_bar
+from nmn.config import build, with_overrides
 from nmn.errors import ConfigError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def generate(
     from joblib import cpu_count
 
     from nmn.generate import WORLDS, World
+    from nmn.generate.generation import Generation, package_version
+    from nmn.generate.make import make_folder
 
     started = time.perf_counter()
     if world not in WORLDS:
@@ -93,7 +95,17 @@ def generate(
         processes = jobs or (1 if device == "cuda" else cpu_count())
         try:
             with progress_bar(hidden=as_json) as stage:
-                report = _sharded(known, world, config, out, splits, seed, processes, resume, stage)
+                report = make_folder(
+                    out,
+                    known,
+                    config,
+                    Generation(
+                        world, package_version(), seed, config.model_dump(mode="json"), splits
+                    ),
+                    processes=processes,
+                    resume=resume,
+                    stage=stage,
+                )
         except KeyboardInterrupt:
             sys.stderr.write(f"{out}: go on with --resume\n")
             raise
@@ -202,52 +214,6 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _no_option(world: str, option: str) -> ConfigError:
     return ConfigError(option, f"world '{world}' has no such option; its settings go with --set")
-
-
-def _sharded(
-    world: "ShardedWorld",
-    name: str,
-    config: Config,
-    out: Path,
-    splits: Mapping[str, int],
-    seed: int,
-    jobs: int,
-    resume: bool,
-    stage: Stage,
-) -> dict[str, Any]:
-    from nmn.generate.folder import abandon, begin, finish, questions_of
-    from nmn.generate.generation import Generation, package_version
-    from nmn.generate.shards import make_shards, peak_mib
-
-    domain = world.domain(config)
-    generation = Generation(name, package_version(), seed, config.model_dump(mode="json"), splits)
-    total, made, peak = sum(splits.values()), 0, 0.0
-    lock = begin(out, generation, domain, pictures=world.pictures, resume=resume)
-    begun = lock is not None
-    if lock is not None:
-        with lock:
-            every = generation.jobs(out, world.make, config)
-            todo = [job for job in every if not job.done]
-            made = sum(len(job.indices) for job in todo)
-
-            def progress(done: int) -> None:
-                stage("making pictures", total - made + done, total)
-
-            try:
-                peak = make_shards(todo, jobs, progress)
-            except (ConfigError, UnknownNameError):
-                abandon(out, generation, every)
-                raise
-            finish(out, generation, domain, every, stage)
-    questions = questions_of(out, splits)
-    return {
-        "images": total,
-        "questions": sum(questions.values()),
-        "splits": {s: {"images": splits[s], "questions": questions[s]} for s in splits},
-        "peak_mib": max(peak, peak_mib()),
-        "made": made,
-        "begun": begun,
-    }
 
 
 def _at_once(

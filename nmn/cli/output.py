@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nmn.errors import ConfigError, DataError
+from nmn.progress import Stage
 
 T = TypeVar("T")
 _MAX_EXAMPLES = 20
@@ -33,9 +34,6 @@ DeviceName = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option("--device", help="auto: a GPU if there is one."),
 ]
-
-Stage = Callable[[str, int, int | None], None]
-"""What is done, how much of it, and of how much where that is known."""
 
 console = Console(highlight=False, soft_wrap=True)
 """Standard output."""
@@ -57,16 +55,17 @@ def progress_bar(*, hidden: bool = False) -> Iterator[Stage]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[note]}"),
     )
     beside = Console(stderr=True)
     hidden = hidden or not beside.is_terminal
     with Progress(*columns, console=beside, disable=hidden, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
-        def stage(what: str, done: int, total: int | None) -> None:
+        def stage(what: str, done: int, total: int | None, note: str = "") -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
+                tasks[what] = progress.add_task(what, total=total, note=note)
+            progress.update(tasks[what], completed=done, total=total, note=note)
 
         yield stage
 
@@ -134,7 +133,7 @@ def print_families(report: Mapping[str, Any], columns: Mapping[str, str]) -> Non
         table.add_column(heading, justify="right")
     for name, group in (("all", report), *report["by_family"].items()):
         row = (name, *(str(group[key]) for key in ("total", *columns)))
-        table.add_row(*(Text(_one_line(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
 
 
@@ -143,10 +142,10 @@ def print_examples(what: str, count: int, examples: Sequence[str]) -> None:
     if count:
         console.print(f"{count} {what}, such as:", markup=False)
         for example in examples[:_SHOWN_EXAMPLES]:
-            console.print(f"  {_one_line(example)}", markup=False, emoji=False)
+            console.print(f"  {one_line(example)}", markup=False, emoji=False)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text out of a file as a terminal may show it: no escape sequences, no line ends."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 

@@ -12,8 +12,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Tell what a saved model is: its words, operations, sizes, and how it was made."""
+    from nmn.execution.network import ModuleNetworkConfig
     from nmn.program.ops import OPERATIONS
     from nmn.training.checkpoint import find_checkpoint, load_checkpoint
+    from nmn.training.models import supervision_of
 
     folder = find_checkpoint(checkpoint)
     loaded = load_checkpoint(folder)
@@ -22,11 +24,15 @@ def show(
     operations = {
         row.name: [name for name in row.arguments(domain) if name] for row in OPERATIONS.values()
     }
+    config = loaded.preset.model
+    family = config.family if isinstance(config, ModuleNetworkConfig) else None
     report = {
         "folder": str(folder),
         "domain": domain.to_json(),
         "parser": loaded.parser,
-        "family": loaded.preset.model.family,
+        "kind": config.kind,
+        "family": family,
+        "supervision": supervision_of(config),
         "words": list(loaded.vocabulary.words),
         "operations": operations,
         "parameters": parameters,
@@ -37,18 +43,20 @@ def show(
     if as_json:
         print_json(report)
         return
-    stem = loaded.preset.model.stem
+    width, height = loaded.preset.size
+    what = "scene parser" if family is None else f"{family} modules"
     lines = [
-        f"{folder}: {loaded.preset.model.family} modules for domain {domain.name}",
-        f"pictures    {stem.width}x{stem.height}, RGB",
+        f"{folder}: {what} for domain {domain.name}",
+        f"pictures    {width}x{height}, RGB",
         f"concepts    {', '.join(domain.concepts)}",
         f"relations   {', '.join(domain.relations)}",
         f"answers     {', '.join(domain.answers)}",
         f"parser      {loaded.parser}; {len(loaded.vocabulary.words)} words in training",
         f"parameters  {report['parameter_count']}",
         *(f"            {name} {tuple(shape)}" for name, shape in parameters.items()),
+        f"supervision {supervision_of(config)}",
         f"operations  {', '.join(OPERATIONS)}",
         f"seed        {loaded.preset.seed}",
-        *(f"{name:<11} {value}" for name, value in loaded.made.items()),
+        *(f"{name:<11} {value}" for name, value in loaded.made.items() if name != "supervision"),
     ]
     console.print("\n".join(lines), markup=False)

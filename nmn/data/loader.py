@@ -13,6 +13,7 @@ from torch.utils import data as torch_data
 from nmn.data.batch import Batch, collate
 from nmn.data.clevr_folder import ClevrData
 from nmn.data.example import Dataset
+from nmn.data.joined import JoinedData
 from nmn.data.picture_store import PictureStore
 from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import ConfigError
@@ -47,7 +48,7 @@ class BatchLoader:
         batch_size: int,
         seed: int,
         *,
-        questions: Sequence[int] | None = None,
+        questions: Sequence[int] | Indices | None = None,
         cut: bool = False,
         workers: int = 0,
     ) -> None:
@@ -61,7 +62,7 @@ class BatchLoader:
         chosen = np.arange(len(data)) if questions is None else np.asarray(questions, np.int64)
         if not len(chosen):
             raise ConfigError("questions", "wanted at least one to learn from, got none")
-        self._groups = _groups(chosen, _images(data)[chosen], batch_size)
+        self._groups = _groups(chosen, images_of(data)[chosen], batch_size)
         self._ahead: _ReadAhead | None = None
         if workers > 0 and isinstance(data, ClevrData) and data.store is not None:
             self._ahead = _ReadAhead(data, data.store, workers)
@@ -148,10 +149,12 @@ class _Stored(torch_data.Dataset[int]):
             return 0  # the main process meets the same error, where it can be told
 
 
-def _images(data: Dataset) -> Indices:
+def images_of(data: Dataset) -> Indices:
     """The image index of each question; those of a folder without decoding a picture."""
     if isinstance(data, ClevrData):
         return data.questions.images
+    if isinstance(data, JoinedData):
+        return data.images
     return np.array([example.image_index for example in data], dtype=np.int64)
 
 

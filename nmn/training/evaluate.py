@@ -1,24 +1,46 @@
 """Answering a whole data set: predictions, and their accuracy by kind of question."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
-from nmn.data.batch import collate
-from nmn.data.example import Dataset, Example, question_type
-from nmn.errors import DataError, QuestionError
-from nmn.generate.shapes import split_of
-from nmn.parsing.base import Parser
+import torch
+
+from nmn.data.batch import Batch, collate
+from nmn.data.example import Dataset, Example
+from nmn.errors import (
+    DataError,
+    ExecutionError,
+    NMNError,
+    ProgramTypeError,
+    QuestionError,
+    UnknownNameError,
+)
+from nmn.execution.base import Model
+from nmn.execution.network import ModuleNetwork
+from nmn.parsing.base import Parse, Parser
 from nmn.program.program import Program
+from nmn.program.trace import Trace
 from nmn.program.typecheck import typecheck
+from nmn.training.calibration import calibration
 from nmn.training.checkpoint import Checkpoint
+from nmn.training.faithfulness import (
+    CheckedAnswer,
+    CheckedMask,
+    check_masks,
+    faithfulness,
+    masks_of,
+)
+from nmn.training.groups import Groups
 from nmn.training.metrics import Outcome, report
 
 Programs = Literal["parsed", "stored"]
 """Where programs come from: the checkpoint's parser, or the data."""
 
 BATCH_SIZE = 256
+_TRACED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -26,15 +48,29 @@ class Answered:
     """One question with what the model said.
 
     Attributes:
-        answer: None where the question could not be parsed.
+        example: without its picture.
+        parse: None where the question could not be understood.
+        answer: None where there is none.
         problem: why there is no answer.
+        steps: those with masks compared with the truth, where that was asked for.
     """
 
     example: Example
-    program: Program | None
+    parse: Parse | None
     answer: str | None
     probability: float | None
     problem: str = ""
+    steps: tuple[CheckedMask, ...] | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """What was executed."""
+        return None if self.parse is None else self.parse.program
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer is right; None where the right one is not known."""
+        return None if self.example.answer is None else self.answer == self.example.answer
 
     def to_json(self) -> dict[str, Any]:
         """A line of a predictions file."""
@@ -53,44 +89,102 @@ def answer_all(
     parser: Parser,
     programs: Programs = "parsed",
     progress: Callable[[int], None] = lambda done: None,
-) -> Iterator[Answered]:
-    """The model's answers to `data`, in order. Only questions and pictures are looked at.
+    *,
+    steps: bool = False,
+) -> list[Answered]:
+    """The model's answers to `data`, in order. The model sees only questions and pictures.
+
+    It is fast where questions about one picture come one after the other.
+
+    Args:
+        steps: also compare the masks of all steps with the scenes of the data.
 
     Raises:
-        DataError: stored programs are asked for and there are none, or no pictures.
+        DataError: stored programs are asked for and there are none, or no pictures; or steps are
+            and there are no scenes.
+        ConfigError: steps are asked for of a model without masks.
         ShapeError: pictures of another size than the model was trained on.
     """
     if data.domain.name != checkpoint.domain.name:
         problem = f"data of domain {data.domain.name} for a model of {checkpoint.domain.name}"
         raise DataError(data.name, problem)
-    parsed: dict[str, Program | QuestionError] = {}
-    done = 0
-    for examples in _chunks(data, BATCH_SIZE):
-        found = [_program(example, checkpoint, parser, programs, parsed) for example in examples]
-        yield from _answer(checkpoint, examples, found)
-        done += len(examples)
-        progress(done)
+    known: dict[str, Parse | NMNError] = {}
+    answers: list[Answered] = []
+    with _session(checkpoint.model):
+        for examples in _chunks(data, BATCH_SIZE):
+            found = [_parse(example, checkpoint, parser, programs, known) for example in examples]
+            answers += _answer(checkpoint, examples, found, steps)
+            progress(len(answers))
+    return answers
 
 
 def evaluation(checkpoint: Checkpoint, answers: Iterable[Answered]) -> dict[str, Any]:
-    """Accuracy with intervals, in all, by type and depth of the question, and by novelty.
+    """Accuracy with intervals, in all and by kind of question, and how well it is calibrated.
 
-    `by_composition` tells compositions that the training data can have held from new ones.
+    Intervals are over clusters of questions that are not independent: those about one picture, or
+    with one text, whichever are fewer. `by_composition` (of SHAPES) tells compositions that the
+    training data can have held from new ones. With `steps` there is `faithfulness` too.
     """
-    outcomes = []
-    for item in answers:
-        groups: dict[str, str] = {}
-        if item.program is not None:
-            seen = split_of(item.program, checkpoint.preset.data.world) == "train"
-            groups = {
-                "type": question_type(item.program),
-                "depth": str(item.program.depth),
-                "composition": "seen" if seen else "unseen",
-            }
-        truth = item.example.answer
-        correct = None if truth is None else item.answer == truth
-        outcomes.append(Outcome(correct, item.example.question, groups))
-    return report(outcomes)
+    known = list(answers)
+    images = {str(item.example.image_index) for item in known}
+    by_text = len({item.example.question for item in known}) < len(images)
+    groups = Groups(checkpoint.preset)
+    outcomes = [
+        Outcome(
+            item.correct,
+            item.example.question if by_text else str(item.example.image_index),
+            groups.of(item.example, item.program),
+        )
+        for item in known
+    ]
+    sure = [
+        (item.probability, item.correct)
+        for item in known
+        if item.probability is not None and item.correct is not None
+    ]
+    checked = [
+        CheckedAnswer(item.example.image_index, item.correct, item.steps)
+        for item in known
+        if item.steps is not None
+    ]
+    return {
+        **report(outcomes),
+        "calibration": calibration([given for given, _ in sure], [right for _, right in sure]),
+        **({"faithfulness": faithfulness(checked)} if checked else {}),
+    }
+
+
+def traces_of(
+    checkpoint: Checkpoint, data: Dataset, answers: Sequence[tuple[int, Answered]]
+) -> Iterator[Trace | None]:
+    """The trace of each of these answers; None where the question could not be understood.
+
+    They say what is true where the data has scenes, and what is seen where.
+
+    Args:
+        answers: with the place of each in `data`.
+    """
+    pending = iter(answers)
+    while some := list(islice(pending, _TRACED_AT_ONCE)):
+        examples = [
+            replace(data[place], program=item.program, answer=None)
+            for place, item in some
+            if item.program is not None
+        ]
+        traces: Iterator[Trace] = iter(())
+        if examples:
+            batch = _batch(checkpoint, examples)
+            traces = iter(checkpoint.model.predict(batch, traces=True).traces)
+        for _, item in some:
+            if item.parse is None:
+                yield None
+                continue
+            trace = next(traces).with_spans(item.parse.question, item.parse.spans)
+            yield replace(trace, truth=item.example.answer or trace.truth)
+
+
+def _session(model: Model) -> AbstractContextManager[None]:
+    return model.executor.session() if isinstance(model, ModuleNetwork) else torch.no_grad()
 
 
 def _chunks(data: Dataset, size: int) -> Iterator[list[Example]]:
@@ -99,43 +193,72 @@ def _chunks(data: Dataset, size: int) -> Iterator[list[Example]]:
         yield chunk
 
 
-def _program(
+def _parse(
     example: Example,
     checkpoint: Checkpoint,
     parser: Parser,
     programs: Programs,
-    parsed: dict[str, Program | QuestionError],
-) -> Program | QuestionError:
+    known: dict[str, Parse | NMNError],
+) -> Parse | NMNError:
+    """The program of a question, or why the model cannot execute any."""
     if programs == "stored":
         if example.program is None:
             problem = "no stored programs; wanted them for --programs stored"
             raise DataError("data", problem, f"question {example.question_index}")
-        typecheck(example.program, checkpoint.domain)
-        return example.program
-    if example.question not in parsed:
         try:
-            parsed[example.question] = parser.parse(example.question)[0].program
+            typecheck(example.program, checkpoint.domain)
+        except (ProgramTypeError, UnknownNameError) as error:
+            return error
+        return Parse(example.question, example.program, ((),) * len(example.program))
+    if example.question not in known:
+        try:
+            known[example.question] = parser.parse(example.question)[0]
         except QuestionError as error:
-            parsed[example.question] = error
-    return parsed[example.question]
+            known[example.question] = error
+    return known[example.question]
+
+
+def _batch(checkpoint: Checkpoint, examples: Sequence[Example]) -> Batch:
+    device = next(checkpoint.model.parameters()).device
+    return collate(examples, checkpoint.domain, checkpoint.vocabulary).to(device)
 
 
 def _answer(
-    checkpoint: Checkpoint, examples: list[Example], found: list[Program | QuestionError]
+    checkpoint: Checkpoint,
+    examples: Sequence[Example],
+    found: Sequence[Parse | NMNError],
+    steps: bool,
 ) -> Iterator[Answered]:
     ready = [
-        replace(example, program=program)
-        for example, program in zip(examples, found, strict=True)
-        if isinstance(program, Program)
+        replace(example, program=parse.program, answer=None)
+        for example, parse in zip(examples, found, strict=True)
+        if isinstance(parse, Parse)
     ]
-    rows = iter(())  # type: Iterator[list[float]]
+    said: Iterator[tuple[list[float], ExecutionError | None, tuple[CheckedMask, ...] | None]] = (
+        iter(())
+    )
     if ready:
-        batch = collate(ready, checkpoint.domain, checkpoint.vocabulary)
-        rows = iter(checkpoint.model.predict(batch).log_probabilities.exp().tolist())
-    for example, program in zip(examples, found, strict=True):
-        if not isinstance(program, Program):
-            yield Answered(example, None, None, None, str(program))
+        batch = _batch(checkpoint, ready)
+        blind = replace(batch, scenes=(None,) * len(batch), sights=())
+        prediction = checkpoint.model.predict(blind)
+        checked: list[tuple[CheckedMask, ...] | None] = [None] * len(batch)
+        if steps:
+            chosen = [parse.program for parse in found if isinstance(parse, Parse)]
+            masks = masks_of(checkpoint.model).run(chosen, blind, masks=True).masks
+            assert masks is not None
+            checked = check_masks(masks, chosen, batch)
+        probabilities = prediction.log_probabilities.exp().tolist()
+        failures = prediction.failures or (None,) * len(ready)
+        said = zip(probabilities, failures, checked, strict=True)
+    for example, parse in zip(examples, found, strict=True):
+        bare = replace(example, picture=None, sight=None)
+        if not isinstance(parse, Parse):
+            yield Answered(bare, None, None, None, str(parse))
             continue
-        probabilities = next(rows)
-        best = max(range(len(probabilities)), key=probabilities.__getitem__)
-        yield Answered(example, program, checkpoint.domain.answers[best], probabilities[best])
+        row, failure, seen = next(said)
+        if failure is not None:
+            yield Answered(bare, parse, None, None, str(failure))
+            continue
+        best = max(range(len(row)), key=row.__getitem__)
+        answer = checkpoint.domain.answers[best]
+        yield Answered(bare, parse, answer, row[best], steps=seen)

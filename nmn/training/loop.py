@@ -1,21 +1,21 @@
 """The one training loop."""
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.config import Config
-from nmn.data.batch import Batch, collate
-from nmn.data.example import Dataset
-from nmn.data.vocabulary import WordVocabulary
+from nmn.data.batch import Batch
 from nmn.errors import ConfigError, OutOfMemoryError
 from nmn.execution.base import Model
 from nmn.execution.costs import is_out_of_memory
-from nmn.seeding import child_seed, generator
+from nmn.seeding import child_seed
 
 
 class LoopConfig(Config):
@@ -23,11 +23,20 @@ class LoopConfig(Config):
 
     Attributes:
         steps: batches to learn from.
+        batch_size: questions in a batch, at most.
         learning_rate: the highest; it rises over the first `warmup` of the steps and then
             falls to nothing along a cosine.
+        weight_decay: of AdamW (Loshchilov and Hutter 2019).
         clip: the longest gradient, as its norm.
-        curriculum: `(step, relations)`: until that step only questions with at most so many
-            relations; after the last entry, all.
+        curriculum: `(step, most)`: until that step only questions with at most so many relations,
+            or whose programs have at most so many steps; after the last entry, all.
+        curriculum_by: which of the two.
+        evaluate_every: steps between evaluations on pictures that are kept from training; 0 for
+            none.
+        evaluate_questions: how many questions are about those pictures, at least.
+        patience: training ends after so many evaluations without a better one, and in any case
+            with the weights of the best; 0 for all steps, and the weights of the last.
+        log_every: steps between lines of the log.
         checkpoint_every: steps between states from which training can resume.
         threads: of the CPU. Small models gain nothing from several, and where something else
             keeps a core busy, threads that wait for each other make training many times slower.
@@ -41,13 +50,25 @@ class LoopConfig(Config):
     batch_size: int = Field(64, gt=0, le=65_536)
     learning_rate: float = Field(1e-3, gt=0, le=10)
     warmup: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0, le=10)
     clip: float = Field(10.0, gt=0)
     curriculum: tuple[tuple[int, int], ...] = ()
+    curriculum_by: Literal["relations", "length"] = "relations"
+    evaluate_every: int = Field(0, ge=0)
+    evaluate_questions: int = Field(1000, gt=0)
+    patience: int = Field(0, ge=0)
+    log_every: int = Field(50, gt=0)
     checkpoint_every: int = Field(200, gt=0)
     threads: int = Field(1, gt=0)
     stuck_after: int = Field(0, ge=0)
     stuck_loss: float = Field(0.0, ge=0)
     restarts: int = Field(3, ge=0)
+
+    @model_validator(mode="after")
+    def _patience_has_something_to_wait_for(self) -> "LoopConfig":
+        if self.patience and not self.evaluate_every:
+            raise ValueError("patience without evaluations; wanted evaluate_every above 0")
+        return self
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
@@ -60,54 +81,64 @@ class LoopConfig(Config):
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop reports after each step.
+    """What the loop tells after each step.
 
     Attributes:
         step: steps done so far.
         parts: the parts of the loss on this step's batch.
+        questions: in this step's batch.
+        seconds: that the step took, with the reading of its batch.
     """
 
     step: int
     loss: float
     parts: dict[str, float]
+    rate: float
+    questions: int
+    seconds: float
 
 
 def train(
     model: Model,
     optimizer: torch.optim.Optimizer,
-    data: Dataset,
-    vocabulary: WordVocabulary,
+    batches: Iterable[Batch],
     config: LoopConfig,
     seed: int,
     *,
     start: int = 0,
-    report: Callable[[Progress], None] = lambda progress: None,
-) -> None:
-    """Train `model` in place from step `start` to the end.
+) -> Iterator[Progress]:
+    """Train `model` in place from step `start` on, as long as somebody asks for the next step.
 
     What a step does depends on the arguments and its number alone, so a run that is resumed
     from the state after any step ends as if it had not been interrupted.
 
     Args:
-        report: called after each step.
+        batches: of the steps from `start` on, see `nmn.training.curriculum`.
 
     Raises:
-        ConfigError: a stage of the curriculum for which there is no question.
+        ConfigError: the loss is not a finite number.
+        OutOfMemoryError: with the number of questions that would fit.
     """
-    order = _Order(data, config, seed)
     device = next(model.parameters()).device
-    model.train()
-    for step in range(start, config.steps):
-        batch = order.batch(step, vocabulary).to(device)
+    began = time.perf_counter()
+    for step, batch in zip(range(start, config.steps), batches, strict=False):
+        model.train()
         randomness = torch.Generator().manual_seed(child_seed(seed, "step", step))
+        rate = config.rate(step)
         for group in optimizer.param_groups:
-            group["lr"] = config.rate(step)
-        loss = model.loss(batch, randomness)
+            group["lr"] = rate
+        loss = model.loss(batch.to(device), randomness)
+        value = loss.total.item()
+        if not math.isfinite(value):
+            problem = f"the loss of step {step + 1} is {value}; nearest: a lower learning_rate"
+            raise ConfigError("training", problem)
         optimizer.zero_grad(set_to_none=True)
         _backward(loss.total, *model.at_once(len(batch)))
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
-        report(Progress(step + 1, loss.total.item(), dict(loss.parts)))
+        took = time.perf_counter() - began
+        yield Progress(step + 1, value, dict(loss.parts), rate, len(batch), took)
+        began = time.perf_counter()
     model.eval()
 
 
@@ -127,39 +158,3 @@ def _backward(loss: Tensor, questions: int, setting: str) -> None:
             raise
         half = max(1, questions // 2)
         raise OutOfMemoryError(loss.device.type, questions, half, setting) from error
-
-
-class _Order:
-    """Which examples each step sees: in every stage, one random order after another."""
-
-    def __init__(self, data: Dataset, config: LoopConfig, seed: int) -> None:
-        self.data = data
-        self.config = config
-        self.seed = seed
-        relations = [
-            0 if example.program is None else example.program.count("relate") for example in data
-        ]
-        self.stages: list[tuple[int, list[int]]] = []
-        for end, most in (*config.curriculum, (config.steps, max(relations))):
-            allowed = [index for index, count in enumerate(relations) if count <= most]
-            if not allowed:
-                raise ConfigError("curriculum", f"no question has at most {most} relations")
-            self.stages.append((end, allowed))
-
-    def batch(self, step: int, vocabulary: WordVocabulary) -> Batch:
-        number, begin = 0, 0
-        while step >= self.stages[number][0]:
-            begin = max(begin, self.stages[number][0])
-            number += 1
-        size = self.config.batch_size
-        stream = self._stream(number, (step - begin) * size)
-        chosen = [self.data[next(stream)] for _ in range(size)]
-        return collate(chosen, self.data.domain, vocabulary)
-
-    def _stream(self, stage: int, position: int) -> Iterator[int]:
-        allowed = self.stages[stage][1]
-        epoch, place = divmod(position, len(allowed))
-        while True:
-            shuffled = generator(self.seed, "order", stage, epoch).permutation(len(allowed))
-            yield from (allowed[index] for index in shuffled[place:])
-            epoch, place = epoch + 1, 0

@@ -1,29 +1,73 @@
 """Presets: what to train on what, and how; TOML files that say only what differs from defaults."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from nmn.config import Config, build, read_toml, with_overrides
 from nmn.errors import UnknownNameError
 from nmn.execution.network import ModuleNetworkConfig
+from nmn.generate.clevr import ClevrWorldConfig
 from nmn.generate.shapes import ShapesWorldConfig
+from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
+from nmn.training.models import AnyModelConfig
 
 
-class DataConfig(Config):
-    """Generated training data.
+class ShapesData(Config):
+    """Generated questions about SHAPES.
 
     Attributes:
         examples: how many questions.
+        held_out: how many, of the split `val`.
         world: what they are like.
     """
 
+    kind: Literal["shapes"] = "shapes"
     examples: int = Field(gt=0, le=10_000_000)
+    held_out: int = Field(1024, gt=0, le=10_000_000)
     world: ShapesWorldConfig = ShapesWorldConfig()
+
+
+class AddedData(Config):
+    """Pictures of others to learn from besides, in CLEVR's layout and of any size.
+
+    Attributes:
+        images: image indices `FROM:TO`, without `TO` itself; either may be left out.
+        times: how often each picture comes in an epoch.
+    """
+
+    folder: Path
+    split: str = "train"
+    images: str = Field(":", pattern=r"^\d{0,18}:\d{0,18}$")
+    times: int = Field(1, gt=0, le=10_000)
+
+
+class ClevrDataConfig(Config):
+    """Generated pictures of CLEVR's world with questions about them.
+
+    Attributes:
+        pictures: how many, of the split `train`.
+        held_out: how many, of the split `val`.
+        world: what they are like; they are as large as the model's stem wants them.
+        added: pictures of others to learn from besides.
+    """
+
+    kind: Literal["clevr"] = "clevr"
+    pictures: int = Field(12_000, gt=0, le=10_000_000)
+    held_out: int = Field(1000, gt=0, le=10_000_000)
+    world: ClevrWorldConfig = ClevrWorldConfig()
+    added: AddedData | None = None
+
+    @field_validator("world")
+    @classmethod
+    def _has_no_size(cls, world: ClevrWorldConfig) -> ClevrWorldConfig:
+        if world.size != PUBLISHED_SIZE:
+            raise ValueError("the size of pictures is that of model.stem; wanted none in render")
+        return world
 
 
 class TrainPreset(Config):
@@ -31,14 +75,30 @@ class TrainPreset(Config):
 
     Attributes:
         seed: of data, initial weights and order.
+        data: by domain.
     """
 
     kind: Literal["train"]
-    domain: Literal["shapes"]
+    domain: Literal["shapes", "clevr"]
     seed: int = Field(0, ge=0)
-    data: DataConfig
-    model: ModuleNetworkConfig = ModuleNetworkConfig()
+    data: Annotated[
+        Annotated[ShapesData, Tag("shapes")] | Annotated[ClevrDataConfig, Tag("clevr")],
+        Discriminator("kind"),
+    ]
+    model: AnyModelConfig = ModuleNetworkConfig()
     training: LoopConfig = LoopConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_are_of_the_domain(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and isinstance(values.get("data"), Mapping):
+            return {**values, "data": {**values["data"], "kind": values.get("domain")}}
+        return values
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures that the model looks at."""
+        return self.model.stem.width, self.model.stem.height
 
 
 def preset_files() -> dict[str, Path]:

@@ -3,30 +3,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
-from safetensors import safe_open
 
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import DataError, UnknownNameError
-from nmn.execution.network import ModuleNetwork
 from nmn.training.checkpoint import (
     Checkpoint,
-    TrainingState,
     find_checkpoint,
     load_checkpoint,
-    load_state,
     save_checkpoint,
-    save_state,
 )
+from nmn.training.data import domain_of_preset
+from nmn.training.models import build_model
 from nmn.training.preset import load_preset
+from tests.training.tiny_clevr import TINY
 
 
 @pytest.fixture
 def checkpoint(shapes: Domain) -> Checkpoint:
     preset = load_preset("shapes", ["seed=3"])
-    model = ModuleNetwork(shapes, preset.model)
+    model = build_model(shapes, preset.model)
     return Checkpoint(model, preset, WordVocabulary(("is", "red")), {"data": "none"})
 
 
@@ -57,6 +54,15 @@ def edit(**changes: object) -> Callable[[Path], None]:
     return change
 
 
+def change_model(**changes: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        config = json.loads(path.read_text())
+        config["preset"]["model"] |= changes
+        path.write_text(json.dumps(config))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
@@ -65,6 +71,8 @@ def edit(**changes: object) -> Callable[[Path], None]:
         ("config.json", edit(preset={}), "damaged"),
         ("config.json", lambda p: p.write_text("{"), "not valid JSON"),
         ("config.json", lambda p: p.unlink(), "not a checkpoint: it has no config.json"),
+        ("config.json", change_model(family="none"), "unknown module family 'none'"),
+        ("config.json", change_model(kind="scene_parser"), "damaged"),
         ("domain.json", edit(relations=["left_of"]), "not the one that the model was trained for"),
         ("domain.json", lambda p: p.write_text("null"), "wanted a table of settings"),
         ("config.json", edit(parser="learned"), "unknown parser"),
@@ -108,65 +116,13 @@ def test_names_are_looked_up_in_runs_then_among_the_shipped(
         find_checkpoint("runs")
 
 
-def step_once(model: ModuleNetwork, optimizer: torch.optim.Optimizer) -> None:
-    for value in model.parameters():
-        value.grad = torch.ones_like(value)
-    optimizer.step()
-
-
-def test_a_state_restores_model_and_optimizer(tmp_path: Path, shapes: Domain) -> None:
-    preset = load_preset("shapes")
-    first = ModuleNetwork(shapes, preset.model)
-    optimizer = torch.optim.Adam(first.parameters(), lr=0.1)
-    step_once(first, optimizer)
-    save_state(tmp_path, first, optimizer, TrainingState(17, 1, (0.5, 0.25)), "run")
-    second = ModuleNetwork(shapes, preset.model)
-    other = torch.optim.Adam(second.parameters(), lr=0.1)
-    state = load_state(tmp_path, second, other, "run")
-    assert state is not None
-    assert (state.step, state.attempt, tuple(state.recent)) == (17, 1, (0.5, 0.25))
-    step_once(first, optimizer)
-    step_once(second, other)
-    for one, two in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.equal(one, two)
-
-
-def test_a_state_holds_modules_that_no_program_used_so_far(tmp_path: Path, shapes: Domain) -> None:
-    preset = load_preset("shapes")
-    models = [ModuleNetwork(shapes, preset.model) for _ in range(2)]
-    first, second = (torch.optim.Adam(model.parameters(), lr=0.1) for model in models)
-    *used, unused = models[0].parameters()
-    for value in used:
-        value.grad = torch.ones_like(value)
-    first.step()
-    save_state(tmp_path, models[0], first, TrainingState(1), "run")
-    assert load_state(tmp_path, models[1], second, "run") is not None
-    assert len(second.state_dict()["state"]) == len(used)
-    for model, optimizer in zip(models, (first, second), strict=True):
-        step_once(model, optimizer)
-    assert unused.grad is not None
-    for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True):
-        assert torch.equal(one, two)
-
-
-def test_a_state_that_lacks_a_part_is_damaged(tmp_path: Path, shapes: Domain) -> None:
-    model = ModuleNetwork(shapes, load_preset("shapes").model)
-    optimizer = torch.optim.Adam(model.parameters())
-    step_once(model, optimizer)
-    save_state(tmp_path, model, optimizer, TrainingState(1), "run")
-    path = tmp_path / "resume" / "state.safetensors"
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata()
-    rest = {name: value for name, value in tensors.items() if not name.startswith("optimizer.0.")}
-    safetensors.torch.save_file(rest, path, metadata)
-    with pytest.raises(DataError, match="not the whole state of the optimizer"):
-        load_state(tmp_path, model, optimizer, "run")
-
-
-def test_a_state_of_another_run_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:
-    optimizer = torch.optim.Adam(checkpoint.model.parameters())
-    assert load_state(tmp_path, checkpoint.model, optimizer, "run") is None
-    save_state(tmp_path, checkpoint.model, optimizer, TrainingState(1), "run")
-    with pytest.raises(DataError, match="another configuration"):
-        load_state(tmp_path, checkpoint.model, optimizer, "other")
+@pytest.mark.parametrize("name", ["clevr", "clevr-scene"])
+def test_models_of_clevr_are_loaded(tmp_path: Path, name: str) -> None:
+    preset = load_preset(name, TINY)
+    model = build_model(domain_of_preset(preset), preset.model)
+    save_checkpoint(tmp_path, Checkpoint(model, preset, WordVocabulary(()), {}))
+    loaded = load_checkpoint(tmp_path)
+    assert type(loaded.model) is type(model)
+    assert loaded.preset == preset
+    for key, value in model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[key], value)

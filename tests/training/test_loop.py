@@ -1,8 +1,11 @@
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from nmn.data.batch import Batch
 from nmn.data.example import ListDataset
@@ -10,6 +13,7 @@ from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import ConfigError, OutOfMemoryError
 from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.training.curriculum import training_batches
 from nmn.training.loop import LoopConfig, Progress, train
 
 
@@ -40,12 +44,16 @@ def run(
     data: ListDataset, config: LoopConfig, seed: int = 0, start: int = 0
 ) -> tuple[Probe, list[Progress]]:
     model = Probe()
-    reports: list[Progress] = []
+    return model, list(steps(model, data, config, seed, start))
+
+
+def steps(
+    model: Model, data: ListDataset, config: LoopConfig, seed: int = 0, start: int = 0
+) -> Iterator[Progress]:
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    train(
-        model, optimizer, data, WordVocabulary(()), config, seed, start=start, report=reports.append
-    )
-    return model, reports
+    rows = np.arange(len(data))
+    batches = training_batches(data, rows, WordVocabulary(()), config, seed, start)
+    return train(model, optimizer, batches, config, seed, start=start)
 
 
 def test_it_learns_and_reports_each_step(data: ListDataset) -> None:
@@ -53,6 +61,8 @@ def test_it_learns_and_reports_each_step(data: ListDataset) -> None:
     assert model.value.item() == pytest.approx(3, abs=1e-3)
     assert [report.step for report in reports] == list(range(1, 61))
     assert reports[0].parts["square"] == reports[0].loss == 9
+    assert {report.questions for report in reports} == {4}
+    assert all(report.seconds > 0 for report in reports)
     assert not model.training
 
 
@@ -91,19 +101,29 @@ def test_seeds_change_the_order(data: ListDataset) -> None:
     assert [b.questions for b in first.shown] != [b.questions for b in other.shown]
 
 
-def test_the_curriculum_holds_back_relations(data: ListDataset) -> None:
-    config = LoopConfig(steps=20, batch_size=16, curriculum=((6, 0), (12, 1)))
-    model, _ = run(data, config)
-    most = [max(p.count("relate") for p in batch.programs if p) for batch in model.shown]
-    assert most[:6] == [0] * 6
-    assert max(most[6:12]) == 1
-    assert max(most[12:]) == 2
+def test_a_loss_that_is_no_number_ends_the_run(data: ListDataset) -> None:
+    class Broken(Probe):
+        def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+            total = super().loss(batch, generator).total
+            return Loss(total * torch.nan if len(self.shown) == 3 else total)
+
+    with pytest.raises(ConfigError, match="the loss of step 3 is nan"):
+        list(steps(Broken(), data, LoopConfig(steps=9)))
 
 
-def test_an_empty_stage_of_the_curriculum_is_an_error() -> None:
-    data = generate_shapes(ShapesWorldConfig(relation_counts=(0, 1)), 0, "train", 8)
-    with pytest.raises(ConfigError, match="no question has at most 0 relations"):
-        run(data, LoopConfig(steps=2, curriculum=((1, 0),)))
+def test_a_run_can_be_left_and_a_model_evaluated_between_steps(data: ListDataset) -> None:
+    model = Probe()
+    for progress in steps(model, data, LoopConfig(steps=9)):
+        assert model.training
+        model.eval()
+        if progress.step == 2:
+            break
+    assert len(model.shown) == 2
+
+
+def test_patience_needs_evaluations() -> None:
+    with pytest.raises(ValidationError, match="wanted evaluate_every above 0"):
+        LoopConfig(patience=2)
 
 
 class _TooLarge(torch.autograd.Function):
@@ -124,11 +144,10 @@ def test_a_gradient_that_does_not_fit_is_an_error_with_advice(data: ListDataset)
             return Loss(_TooLarge.apply(super().loss(batch, generator).total))  # type: ignore[no-untyped-call]
 
     model = Hungry()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     with pytest.raises(
         OutOfMemoryError, match=r"8 questions at once; nearest: training\.batch_size=4"
     ):
-        train(model, optimizer, data, WordVocabulary(()), LoopConfig(batch_size=8), 0)
+        next(steps(model, data, LoopConfig(batch_size=8)))
 
 
 def test_other_errors_of_a_gradient_pass_through(data: ListDataset) -> None:
@@ -137,6 +156,5 @@ def test_other_errors_of_a_gradient_pass_through(data: ListDataset) -> None:
             return Loss(super().loss(batch, generator).total.detach())
 
     model = Wrong()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     with pytest.raises(RuntimeError, match="does not require grad"):
-        train(model, optimizer, data, WordVocabulary(()), LoopConfig(), 0)
+        next(steps(model, data, LoopConfig()))

@@ -2,8 +2,17 @@ from pathlib import Path
 
 import pytest
 
+from nmn.config import build
 from nmn.errors import ConfigError, DataError, UnknownNameError
-from nmn.training.preset import load_preset, preset_files
+from nmn.execution.network import ModuleNetworkConfig
+from nmn.training.preset import (
+    AddedData,
+    ClevrDataConfig,
+    ShapesData,
+    TrainPreset,
+    load_preset,
+    preset_files,
+)
 
 
 def test_every_shipped_preset_is_valid_and_its_name_unique() -> None:
@@ -17,6 +26,8 @@ def test_every_shipped_preset_is_valid_and_its_name_unique() -> None:
 
 def test_overrides_reach_nested_settings() -> None:
     preset = load_preset("shapes", ["seed=4", "data.world.empty=0.5", "model.bank.offsets=5"])
+    assert isinstance(preset.data, ShapesData)
+    assert isinstance(preset.model, ModuleNetworkConfig)
     assert (preset.seed, preset.data.world.empty, preset.model.bank) == (4, 0.5, {"offsets": 5})
     assert preset.training == load_preset("shapes").training
 
@@ -24,7 +35,7 @@ def test_overrides_reach_nested_settings() -> None:
 def test_a_file_is_a_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('kind = "train"\ndomain = "shapes"\n[data]\nexamples = 8\n')
-    assert load_preset(str(file)).data.examples == 8
+    assert load_preset(str(file)).data == ShapesData(examples=8)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +44,7 @@ def test_a_file_is_a_preset(tmp_path: Path) -> None:
         ("training.step=5", "unknown key 'training.step'; nearest: 'steps'"),
         ("training.steps=many", "'training.steps': .* got 'many'"),
         ("training.steps=0", "'training.steps': .*greater than 0, got 0"),
-        ("domain=clevr", "'domain': .*'shapes'"),
+        ("domain=nlvr", "'domain': .*'shapes' or 'clevr'.* got 'nlvr'"),
         ("seed", "wanted key=value"),
         ("seed.x=1", "'seed' is a value, not a table"),
     ],
@@ -74,3 +85,32 @@ def test_settings_that_cannot_work_are_refused_at_once(override: str, said: str)
     with pytest.raises(ConfigError, match=said) as caught:
         load_preset("shapes", [override])
     assert "\n" not in str(caught.value)
+
+
+def test_data_are_of_the_domain() -> None:
+    clevr = load_preset("clevr", ["data.pictures=7", "data.world.scenes.max_objects=4"])
+    assert isinstance(clevr.data, ClevrDataConfig)
+    assert (clevr.data.pictures, clevr.data.held_out) == (7, 1000)
+    assert clevr.data.world.scenes.min_visible == 89
+    assert build(TrainPreset, clevr.model_dump(mode="json"), "x") == clevr
+    with pytest.raises(ConfigError, match=r"unknown key 'data\.examples'; nearest: 'pictures'"):
+        load_preset("clevr", ["data.examples=8"])
+    with pytest.raises(ConfigError, match=r"unknown key 'data\.pictures'"):
+        load_preset("shapes", ["data.pictures=8"])
+
+
+def test_pictures_are_as_large_as_the_stem_wants_them() -> None:
+    assert load_preset("shapes").size == (30, 30)
+    assert load_preset("clevr", ["model.stem.width=48", "model.stem.height=32"]).size == (48, 32)
+    with pytest.raises(ConfigError, match=r"the size of pictures is that of model\.stem"):
+        load_preset("clevr", ["data.world.render.width=320"])
+
+
+@pytest.mark.parametrize("images", ["500", "a:b", "0:500:9", "-1:5"])
+def test_pictures_of_others_are_chosen_by_a_span(images: str) -> None:
+    chosen = ["data.added.folder=there", "data.added.images=0:500"]
+    preset = load_preset("clevr", chosen)
+    assert isinstance(preset.data, ClevrDataConfig)
+    assert preset.data.added == AddedData(folder=Path("there"), images="0:500")
+    with pytest.raises(ConfigError, match=r"'data\.added\.images'"):
+        load_preset("clevr", [*chosen, f"data.added.images={images}"])

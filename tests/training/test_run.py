@@ -4,15 +4,24 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from nmn.data.batch import Batch
+from nmn.data.vocabulary import WordVocabulary
+from nmn.domain import Domain
 from nmn.errors import DataError
+from nmn.execution.base import Chosen, Loss, Model, Prediction
+from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.checkpoint import load_checkpoint
+from nmn.training.data import training_data
 from nmn.training.preset import TrainPreset, load_preset
-from nmn.training.run import run_training
+from nmn.training.run import accuracy, run_training
+from tests.training.tiny_clevr import TINY
 
 SMALL = (
     "data.examples=256",
@@ -27,8 +36,10 @@ class InterruptedRunError(Exception):
 
 
 def interrupted(preset: TrainPreset, folder: Path, at: int) -> None:
-    def stage(what: str, done: int, total: int) -> None:
+    def stage(what: str, done: int, total: int | None, note: str = "") -> None:
+        assert total is not None
         assert done <= total
+        assert note.startswith("loss ") == ("training" in what)
         if (what, done) == ("training", at):
             raise InterruptedRunError
 
@@ -40,7 +51,8 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     preset = load_preset("shapes", SMALL)
     run_training(preset, tmp_path / "whole")
     interrupted(preset, tmp_path / "parts", 13)
-    assert [p.name for p in (tmp_path / "parts").rglob("*") if p.is_file()] == ["state.safetensors"]
+    names = sorted(p.name for p in (tmp_path / "parts").rglob("*") if p.is_file())
+    assert names == ["log.jsonl", "state.safetensors"]
     resumed = run_training(preset, tmp_path / "parts", resume=True)
     assert resumed.made["resumed_at"] == 10
     whole, parts = (load_file(tmp_path / n / "model.safetensors") for n in ("whole", "parts"))
@@ -105,3 +117,114 @@ def test_a_run_that_is_stuck_begins_anew_with_other_weights(tmp_path: Path) -> N
     ]
     lenient = load_preset("shapes", [*SMALL, "training.stuck_after=6", "training.stuck_loss=9"])
     assert run_training(lenient, tmp_path / "b").made["restarts"] == 0
+
+
+CLEVR = ("clevr", "clevr-scene")
+REFERENCE = ("model.supervision=answers", "model.executor=reference", "training.steps=7")
+EVALUATED = (
+    "training.evaluate_every=2",
+    "training.evaluate_questions=10",
+    "training.patience=3",
+    "training.weight_decay=0.01",
+)
+
+
+def check_equal(one: Path, other: Path) -> None:
+    first, second = (load_file(folder / "model.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def log_of(folder: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    hidden = ("seconds", "questions_per_second")
+    return [{k: v for k, v in line.items() if k not in hidden} for line in lines]
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, EVALUATED) for name in CLEVR), ("clevr", REFERENCE), ("clevr-answers", ())],
+)
+def test_a_resumed_run_on_pictures_ends_bit_equal(
+    tmp_path: Path, name: str, settings: tuple[str, ...]
+) -> None:
+    preset = load_preset(name, [*TINY, "training.log_every=1", *settings])
+    whole = run_training(preset, tmp_path / "whole").made
+    interrupted(preset, tmp_path / "parts", 6)
+    resumed = run_training(preset, tmp_path / "parts", resume=True).made
+    assert (resumed["resumed_at"], whole["resumed_at"]) == (5, 0)
+    assert (resumed["metrics"], resumed["steps"]) == (whole["metrics"], whole["steps"])
+    check_equal(tmp_path / "whole", tmp_path / "parts")
+    assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
+    assert resumed["training_seconds"] < resumed["seconds"] + 1
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+def test_what_supervises_is_told(tmp_path: Path) -> None:
+    told = {
+        name: run_training(load_preset(name, [*TINY, "training.steps=1"]), tmp_path).made
+        for name in ("clevr", "clevr-answers", "clevr-scene")
+    }
+    supervision = {name: made["supervision"] for name, made in told.items()}
+    assert supervision == {"clevr": "scene", "clevr-answers": "answers", "clevr-scene": "scene"}
+    assert {made["examples"] for made in told.values()} == {
+        len(training_data(load_preset("clevr", TINY)))
+    }
+
+
+def test_it_stops_when_nothing_gets_better_and_keeps_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([0.5, 0.75, 0.25, 0.75, 0.5, 0.875])
+    kept: list[dict[str, torch.Tensor]] = []
+
+    def accuracy(model: Model, *_: object) -> float:
+        kept.append({name: value.clone() for name, value in model.state_dict().items()})
+        return next(found)
+
+    monkeypatch.setattr("nmn.training.run.accuracy", accuracy)
+    wait = ("training.evaluate_every=3", "training.evaluate_questions=16", "training.patience=3")
+    checkpoint = run_training(load_preset("shapes", [*SMALL, *wait]), tmp_path)
+    assert checkpoint.made["steps"] == 15
+    assert checkpoint.made["examples"] == 240
+    assert checkpoint.made["metrics"]["accuracy"] == 0.75
+    assert checkpoint.made["metrics"]["best_step"] == 6
+    for name, value in checkpoint.model.state_dict().items():
+        assert torch.equal(value, kept[1][name])
+    told = [line["accuracy"] for line in log_of(tmp_path) if "accuracy" in line]
+    assert told == [0.5, 0.75, 0.25, 0.75, 0.5]
+
+
+def test_without_patience_the_last_weights_are_evaluated(tmp_path: Path) -> None:
+    asked = ("training.evaluate_every=10", "training.evaluate_questions=16")
+    made = run_training(load_preset("shapes", [*SMALL, *asked]), tmp_path).made
+    told = [(line["step"], line["accuracy"]) for line in log_of(tmp_path) if "accuracy" in line]
+    assert [step for step, _ in told] == [10, 20, 24]
+    assert made["metrics"]["accuracy"] == told[-1][1]
+
+
+def test_failed_programs_are_no_right_answers(shapes: Domain) -> None:
+    data = generate_shapes(ShapesWorldConfig(), 0, "val", 12)
+
+    class Silent(Model):
+        domain = shapes
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.value = torch.nn.Parameter(torch.zeros(()))
+
+        def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+            raise AssertionError(batch, generator)
+
+        def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
+            assert not self.training
+            assert not traces
+            right = torch.nn.functional.one_hot(batch.answers, len(shapes.answers))
+            rows = right.float().log()
+            rows[batch.picture % 2 == 1] = -torch.inf
+            return Prediction(rows)
+
+    rows = np.arange(12)
+    assert accuracy(Silent(), data, rows, WordVocabulary(()), 4) == 0.5

@@ -1,0 +1,87 @@
+"""Which questions are learned from when, and which are kept from training."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from nmn.data.batch import Batch
+from nmn.data.clevr_folder import ClevrData
+from nmn.data.example import Dataset, Example
+from nmn.data.joined import JoinedData
+from nmn.data.loader import BatchLoader, Indices, images_of
+from nmn.data.vocabulary import WordVocabulary
+from nmn.errors import ConfigError
+from nmn.seeding import child_seed, generator
+from nmn.training.loop import LoopConfig
+
+
+def training_batches(
+    data: Dataset,
+    rows: Indices,
+    vocabulary: WordVocabulary,
+    config: LoopConfig,
+    seed: int,
+    start: int = 0,
+) -> Iterator[Batch]:
+    """The batches of the steps from `start` on: one epoch after the other of each stage.
+
+    Args:
+        rows: the questions to learn from.
+
+    Raises:
+        ConfigError: a stage of the curriculum for which there is no question.
+    """
+    begin = 0
+    for number, (end, allowed) in enumerate(_stages(data, rows, config)):
+        if max(begin, start) < end:
+            order = child_seed(seed, "stage", number)
+            loader = BatchLoader(data, vocabulary, config.batch_size, order, questions=allowed)
+            yield from islice(loader.steps(max(0, start - begin)), end - max(begin, start))
+        begin = max(begin, end)
+
+
+def split_off(data: Dataset, questions: int, seed: int) -> tuple[Indices, Indices]:
+    """The questions to learn from, and those about some pictures that are kept from training.
+
+    Args:
+        questions: how many are kept, at least; 0 for none.
+
+    Raises:
+        ConfigError: nothing would be left to learn from.
+    """
+    images = images_of(data)
+    names, counts = np.unique(images, return_counts=True)
+    order = generator(seed, "kept").permutation(len(names))
+    kept = order[: np.searchsorted(counts[order].cumsum(), questions) + 1 if questions else 0]
+    if len(kept) >= len(names):
+        problem = f"{questions} questions cannot be kept from training, of {len(images)}"
+        raise ConfigError("training.evaluate_questions", problem)
+    chosen = np.isin(images, names[kept])
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def without_picture(data: Dataset, row: int) -> Example:
+    """An example whose picture need not be decoded."""
+    return data.question(row) if isinstance(data, ClevrData | JoinedData) else data[row]
+
+
+def _stages(data: Dataset, rows: Indices, config: LoopConfig) -> list[tuple[int, Indices]]:
+    """For each stage the step it ends with, and its questions."""
+    stages: list[tuple[int, Indices]] = []
+    if config.curriculum:
+        sizes = np.array([_size(without_picture(data, row), config) for row in rows.tolist()])
+        for end, most in config.curriculum:
+            allowed = rows[sizes <= most]
+            if not len(allowed):
+                unit = "relations" if config.curriculum_by == "relations" else "steps"
+                raise ConfigError("curriculum", f"no question has at most {most} {unit}")
+            stages.append((min(end, config.steps), allowed))
+    return [*stages, (config.steps, rows)]
+
+
+def _size(example: Example, config: LoopConfig) -> int:
+    if example.program is None:
+        return 0
+    by_relations = config.curriculum_by == "relations"
+    return example.program.count("relate") if by_relations else len(example.program.nodes)

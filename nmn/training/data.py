@@ -1,0 +1,136 @@
+"""The data of a preset: generated once, and then kept in the cache folder."""
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import joblib
+import numpy as np
+
+from nmn.config import build
+from nmn.data.clevr_folder import ClevrData, read_clevr
+from nmn.data.example import Dataset
+from nmn.data.joined import JoinedData, Part
+from nmn.data.picture_store import cache_folder, open_store
+from nmn.domain import Domain, load_domain
+from nmn.errors import ConfigError
+from nmn.generate import WORLDS, ShardedWorld
+from nmn.generate.clevr import ClevrWorldConfig, domain_of
+from nmn.generate.generation import Generation, package_version
+from nmn.generate.make import make_folder
+from nmn.generate.shapes import Split, generate_shapes
+from nmn.generate.sight_store import open_sights
+from nmn.progress import Stage, silent
+from nmn.training.models import supervision_of
+from nmn.training.preset import AddedData, ClevrDataConfig, ShapesData, TrainPreset
+from nmn.training.selection import select
+
+_TRAIN: Literal["train"] = "train"
+_HELD_OUT: Literal["val"] = "val"
+
+
+def domain_of_preset(preset: TrainPreset) -> Domain:
+    """What the questions of a preset are about."""
+    data = preset.data
+    return domain_of(data.world) if isinstance(data, ClevrDataConfig) else load_domain("shapes")
+
+
+def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
+    """The questions that a preset learns from.
+
+    Those of CLEVR's world with pictures as large as the model wants them, and where it learns
+    from scenes with these and what is seen where.
+
+    Raises:
+        ConfigError: there is no such data.
+        DataError: it cannot be written or read, or there is no data of others where it is said
+            to be.
+    """
+    data = preset.data
+    if isinstance(data, ShapesData):
+        return _shapes(preset, data, _TRAIN, data.examples, stage)
+    scenes = supervision_of(preset.model) == "scene"
+    made = _read(preset, data_folder(preset, stage), _TRAIN, scenes, stage)
+    if data.added is None:
+        return made
+    parts = [Part(made, np.arange(len(made)))]
+    return JoinedData([*parts, *_added(preset, data.added, scenes, stage)])
+
+
+def held_out_data(preset: TrainPreset, stage: Stage = silent, *, scenes: bool = False) -> Dataset:
+    """Questions of the same world that training never looks at.
+
+    Args:
+        scenes: whether with scenes and what is seen where.
+
+    Raises:
+        ConfigError, DataError: see `training_data`.
+    """
+    data = preset.data
+    if isinstance(data, ShapesData):
+        return _shapes(preset, data, _HELD_OUT, data.held_out, stage)
+    return _read(preset, data_folder(preset, stage), _HELD_OUT, scenes, stage)
+
+
+def data_folder(preset: TrainPreset, stage: Stage = silent) -> Path:
+    """The folder, in CLEVR's layout, of a preset's generated pictures; made if it is not there.
+
+    Presets that want the same data share it. An interrupted generation goes on.
+
+    Raises:
+        ConfigError: there is no such data, or the preset has no folder.
+        DataError: another command is making it, or it cannot be written.
+    """
+    world, data = WORLDS["clevr"], preset.data
+    if not (isinstance(data, ClevrDataConfig) and isinstance(world, ShardedWorld)):
+        raise ConfigError("preset", f"data of domain {preset.domain} is in no folder")
+    config = _world(preset, data)
+    splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
+    world.check(config, splits)
+    settings = config.model_dump(mode="json")
+    generation = Generation("clevr", package_version(), preset.seed, settings, splits)
+    stated = json.dumps(generation.to_json(), sort_keys=True)
+    folder = cache_folder() / "data" / f"clevr-{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
+    processes = 1 if config.device == "cuda" else joblib.cpu_count()
+    make_folder(folder, world, config, generation, processes=processes, resume=True, stage=stage)
+    return folder
+
+
+def _world(preset: TrainPreset, data: ClevrDataConfig) -> ClevrWorldConfig:
+    """The world with pictures of the model's size."""
+    width, height = preset.size
+    values = data.world.model_dump()
+    values["render"] |= {"width": width, "height": height}
+    return build(ClevrWorldConfig, values, "the pictures of model.stem")
+
+
+def _shapes(
+    preset: TrainPreset, data: ShapesData, split: Split, count: int, stage: Stage
+) -> Dataset:
+    def progress(done: int) -> None:
+        stage("generating questions", done, count)
+
+    return generate_shapes(data.world, preset.seed, split, count, progress=progress)
+
+
+def _read(preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: Stage) -> ClevrData:
+    data = read_clevr(folder, split, scenes=scenes)
+    assert data.files is not None
+    count = len(data.files)
+    told = partial(stage, "decoding pictures", total=count)
+    data = data.with_store(open_store(data.files, preset.size, told))
+    if not scenes:
+        return data
+    told = partial(stage, "finding objects", total=count)
+    grid = preset.model.stem.size.grid
+    assert grid is not None
+    return replace(data, sights=open_sights(folder, split, preset.size, grid, told))
+
+
+def _added(preset: TrainPreset, added: AddedData, scenes: bool, stage: Stage) -> list[Part]:
+    data = _read(preset, added.folder, added.split, scenes, stage)
+    rows = np.array(select(data, added.images).rows)
+    return [Part(data, rows)] * added.times

@@ -1,0 +1,41 @@
+"""The models that can be trained, told apart by `kind`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from nmn.domain import Domain
+from nmn.execution.base import Model
+from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
+from nmn.perception.scene_parser import SceneParser, SceneParserConfig
+
+
+def _kind(values: Any) -> Any:
+    """A module network where none is named."""
+    if isinstance(values, Mapping):
+        return values.get("kind", "modules")
+    return getattr(values, "kind", None)
+
+
+AnyModelConfig = Annotated[
+    Annotated[ModuleNetworkConfig, Tag("modules")]
+    | Annotated[SceneParserConfig, Tag("scene_parser")],
+    Discriminator(_kind),
+]
+
+
+def build_model(domain: Domain, config: ModuleNetworkConfig | SceneParserConfig) -> Model:
+    """A model whose weights are those of a fresh start.
+
+    Raises:
+        ConfigError, UnknownNameError: there is no such model for this domain.
+    """
+    if isinstance(config, ModuleNetworkConfig):
+        return ModuleNetwork(domain, config)
+    return SceneParser(domain, config)
+
+
+def supervision_of(config: ModuleNetworkConfig | SceneParserConfig) -> str:
+    """What a model learns from: `answers` (with programs), or also the `scene`."""
+    return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
