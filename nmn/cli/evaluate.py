@@ -6,56 +6,97 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from nmn.cli.output import Json, console, percent, print_json, progress_bar
+from nmn.cli.output import (
+    DeviceName,
+    Json,
+    console,
+    device_of,
+    one_line,
+    percent,
+    print_json,
+    progress_bar,
+)
+
+Images = Annotated[
+    str, typer.Option(metavar="FROM:TO", help="Image indices, without TO; `500:` is 500 and up.")
+]
+Programs = Annotated[
+    Literal["parsed", "stored"],
+    typer.Option(help="Parse the English, or take the programs in the data."),
+]
+_LONG = 20
+"""Kinds with more groups than this are in the JSON report alone, but for the worst."""
+_WORST = 8
 
 
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder or its name.")],
     data: Annotated[Path, typer.Option(help="A data directory.")],
     split: Annotated[str, typer.Option(help="Which part of it.")] = "val",
-    programs: Annotated[
-        Literal["parsed", "stored"],
-        typer.Option(help="Parse the English, or take the programs in the data."),
-    ] = "parsed",
+    programs: Programs = "parsed",
+    images: Images = ":",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option(
+            "--faithfulness", help="Also compare what each step looks at with the data's scenes/."
+        ),
+    ] = False,
     predictions: Annotated[
         Path | None, typer.Option(help="Write every answer to this file, one JSON object a line.")
     ] = None,
+    device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:
     """Answer all questions of a data set; where the right answers are known, say how many."""
-    from nmn.data import open_data
-    from nmn.parsing import GrammarParser
+    from nmn.parsing.grammar_parser import shared_parser
     from nmn.resources import write_text
     from nmn.training.checkpoint import find_checkpoint, load_checkpoint
     from nmn.training.evaluate import answer_all, evaluation
+    from nmn.training.faithfulness import masks_of
+    from nmn.training.models import supervision_of
+    from nmn.training.selection import has_scenes, open_questions, with_scenes, with_sights
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
-    questions = open_data(data, split)
-    parser = GrammarParser(loaded.domain)
-    with progress_bar(hidden=as_json) as stage, loaded.model.executor.session():
+    loaded.model.to(device_of(device))
+    if faithfulness:
+        masks_of(loaded.model)
+    with progress_bar(hidden=as_json) as stage:
+        questions = open_questions(loaded.preset, data, split, images, limit, stage)
+        if faithfulness:
+            questions = with_scenes(questions, data, split)
+            questions = with_sights(questions, loaded.preset, data, split, stage)
+        elif has_scenes(data, split):
+            questions = with_scenes(questions, data, split, skip_bad=True)
         total = len(questions)
-        answers = list(
-            answer_all(
-                loaded,
-                questions,
-                parser,
-                programs,
-                progress=lambda done: stage("answering", done, total),
-            )
+        answers = answer_all(
+            loaded,
+            questions,
+            shared_parser(loaded.domain),
+            programs,
+            progress=lambda done: stage("answering", done, total),
+            steps=faithfulness,
         )
     if predictions is not None:
+        answers.sort(key=lambda answer: answer.example.question_index)
         lines = (json.dumps(answer.to_json(), ensure_ascii=False) for answer in answers)
         write_text(predictions, "".join(f"{line}\n" for line in lines))
-    unparsed = [answer for answer in answers if answer.answer is None]
+    silent = [answer for answer in answers if answer.answer is None]
+    unparsed = sum(answer.parse is None for answer in silent)
     report = {
         "checkpoint": checkpoint,
+        "supervision": supervision_of(loaded.preset.model),
         "data": str(data),
         "split": split,
+        "images": images,
+        "limit": limit,
         "programs": programs,
         **evaluation(loaded, answers),
-        "unparsed": len(unparsed),
-        "error_examples": [answer.problem for answer in unparsed[:20]],
+        "unparsed": unparsed,
+        "failed": len(silent) - unparsed,
+        "error_examples": [answer.problem for answer in silent[:20]],
     }
     if as_json:
         print_json(report)
@@ -64,24 +105,59 @@ def evaluate(
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """A table of an evaluation, in all and by group."""
+    """Tables of an evaluation, in all and by group."""
     if not report["total"]:
         console.print(f"{report['questions']} answers; no right ones to compare with")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("questions", "accuracy", "right", "of", "95% interval"):
-        table.add_column(name, justify="left" if name == "questions" else "right")
+    table = _table("questions", "accuracy", "right", "of", "95% interval")
     _row(table, "all", report)
-    for key in (name for name in report if name.startswith("by_")):
-        for name, rates in report[key].items():
-            _row(table, f"{key.removeprefix('by_')}: {name}", rates)
+    kinds = [name for name in report if name.startswith("by_")]
+    if "by_root" in kinds:  # which says in few groups what these say in many
+        kinds = [name for name in kinds if name not in ("by_type", "by_depth")]
+    for key in kinds:
+        kind, groups = key.removeprefix("by_"), report[key]
+        if len(groups) > _LONG:
+            worst = sorted(groups, key=lambda name: groups[name]["accuracy"])[:_WORST]
+            kind, groups = f"worst {kind}", {name: groups[name] for name in worst}
+        for name, rates in groups.items():
+            _row(table, f"{kind}: {name}", rates)
     console.print(table)
-    if report.get("unparsed"):
-        console.print(f"{report['unparsed']} questions could not be parsed, such as:")
-        console.print(report["error_examples"][0], markup=False)
+    error = report["calibration"]["ece"]
+    console.print(f"expected calibration error {percent(error)}")
+    if "faithfulness" in report:
+        _print_faithfulness(report["faithfulness"])
+    if report.get("unparsed") or report.get("failed"):
+        counts = (
+            f"{report['unparsed']} questions could not be parsed, {report['failed']} not executed"
+        )
+        console.print(f"{counts}, such as:")
+        console.print(one_line(report["error_examples"][0]), markup=False)
+
+
+def _print_faithfulness(report: dict[str, Any]) -> None:
+    table = _table("masks of", "masks", "precision", "recall", "exact", "stray")
+    for name, scores in (("all", report), *report["by_operation"].items()):
+        rates = (percent(scores[key]) for key in ("precision", "recall", "exact", "stray"))
+        table.add_row(name, str(scores["masks"]), *rates)
+    console.print("")
+    console.print(table)
+    right = report["right_answers"]
+    console.print(
+        f"{right['all_steps_right']} of {right['total']} right answers ({percent(right['share'])})"
+        " have only right steps behind them"
+    )
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
 
 
 def _row(table: Table, name: str, rates: dict[str, Any]) -> None:
     low, high = rates["interval"]
     counts = str(rates["correct"]), str(rates["total"])
-    table.add_row(name, percent(rates["accuracy"]), *counts, f"{low:.1%} to {high:.1%}")
+    cells = (percent(rates["accuracy"]), *counts, f"{low:.1%} to {high:.1%}")
+    table.add_row(Text(one_line(name)), *cells)

@@ -17,6 +17,7 @@ from nmn.cli.demo import demo
 from nmn.cli.evaluate import evaluate
 from nmn.cli.execute import execute
 from nmn.cli.generate import generate
+from nmn.cli.inspect import inspect
 from nmn.cli.parse import parse
 from nmn.cli.render import render
 from nmn.cli.show import show
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ask, parse, execute, generate, check, render, train, evaluate, show):
+for command in (demo, ask, parse, execute, generate, check, render, train, evaluate, inspect, show):
     app.command()(command)
 
 

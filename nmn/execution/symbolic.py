@@ -13,7 +13,7 @@ from nmn.execution.tracing import exact_trace
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 from nmn.program.typecheck import answers_of, typecheck
-from nmn.scene.symbolic import Result, execute
+from nmn.scene.symbolic import as_answer, attempt
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,12 @@ class SymbolicExecutor:
                 raise DataError("batch", "the question has no scene graph", f"question {row}")
             types = typecheck(program, self.domain)
             answers_of(types[-1], self.domain)
-            results: tuple[Result | None, ...] = (None,) * len(program)
-            failure = None
-            try:
-                execution = execute(program, scene)
-                results = execution.results
-                table[row, self.domain.answers.index(execution.answer)] = 0.0
-            except ExecutionError as error:
-                failure = error
+            results, failure = attempt(program, scene)
+            if failure is None:
+                answer = as_answer(results[-1])
+                failure = self._problem(program, answer)
+                if failure is None:
+                    table[row, self.domain.answers.index(answer)] = 0.0
             failures.append(failure)
             if row in chosen:
                 made.append(
@@ -63,3 +61,11 @@ class SymbolicExecutor:
                     )
                 )
         return Execution(table, tuple(failures), tuple(made))
+
+    def _problem(self, program: Program, answer: str) -> ExecutionError | None:
+        """A count can be above the largest number of the domain."""
+        if answer in self.domain.answers:
+            return None
+        path = program.path_to(len(program) - 1)
+        problem = f"gives {answer}, which is no answer of domain {self.domain.name}"
+        return ExecutionError(program.root.operation, path, problem)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from nmn.data.batch import Batch
+from nmn.data.sight import NOTHING, Sight
 from nmn.domain import Domain
 from nmn.errors import ExecutionError
 from nmn.modules.base import ModuleBank
@@ -11,7 +13,7 @@ from nmn.program.program import Program
 from nmn.program.trace import Trace, TraceStep
 from nmn.program.types import Type
 from nmn.scene.scene import Scene
-from nmn.scene.symbolic import Result, as_answer, execute
+from nmn.scene.symbolic import Result, as_answer, attempt
 
 
 def neural_trace(
@@ -19,27 +21,38 @@ def neural_trace(
     program: Program,
     types: Sequence[Type],
     rows: Sequence[Tensor],
-    *,
-    question: str,
+    batch: Batch,
+    question: int,
     grid: tuple[int, int] | None,
-    scene: Scene | None,
 ) -> Trace:
-    """The trace of a program whose modules gave `rows` (one a node, without batch dimension)."""
-    truths = _truths(program, scene)
+    """The trace of a program whose modules gave `rows` (one a node, without batch dimension).
+
+    It has the truth where the batch has the scene. That of masks over the cells of a picture is
+    known only with the sight of it.
+
+    Args:
+        question: the place in `batch` of the question that it answers.
+    """
+    scene, sight = batch.scenes[question], batch.sight(question)
+    if sight is not None and sight.cells.shape != grid:
+        sight = None
+    truths = _truths(program, scene, sight, grid)
     steps = []
     for node, output, row, truth in zip(program.nodes, types, rows, truths, strict=True):
         reading = bank.read(output, row)
-        made = (str(output), reading.mask, reading.value, reading.confidence, truth)
+        known = truth if bank.has_masks or reading.mask is None else None
+        made = (str(output), reading.mask, reading.value, reading.confidence, known)
         steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
     probabilities = bank.log_probabilities([types[-1]], rows[-1].detach()[None])[0].exp().tolist()
     return Trace(
-        question=question,
+        question=batch.questions[question],
         domain=bank.domain.name,
         program=str(program),
         steps=tuple(steps),
         answer=steps[-1].value,
         distribution=dict(zip(bank.domain.answers, probabilities, strict=True)),
         grid=grid,
+        shown=None if sight is None else tuple(sight.cells.flatten().tolist()),
         truth=truths[-1] if isinstance(truths[-1], str) else None,
     )
 
@@ -63,7 +76,7 @@ def exact_trace(
         sure = None if truth is None else 1.0
         made = (str(output), mask, value, sure, truth)
         steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
-    answer = steps[-1].value
+    answer = None if failure is not None else steps[-1].value
     return Trace(
         question=question,
         domain=domain.name,
@@ -77,18 +90,31 @@ def exact_trace(
     )
 
 
-def _as_truth(result: Result | None, cells: int) -> tuple[float, ...] | str | None:
-    """An exact result in the form of a trace."""
+Truth = tuple[float, ...] | str | None
+
+
+def _as_truth(result: Result | None, objects: int) -> Truth:
+    """An exact result in the form of a trace, a mask by object."""
     if isinstance(result, frozenset):
-        return tuple(float(cell in result) for cell in range(cells))
+        return tuple(float(index in result) for index in range(objects))
     return None if result is None else as_answer(result)
 
 
-def _truths(program: Program, scene: Scene | None) -> list[tuple[float, ...] | str | None]:
+def _truths(
+    program: Program, scene: Scene | None, sight: Sight | None, grid: tuple[int, int] | None
+) -> list[Truth]:
+    """The exact result of each node, where it is known; masks over what the modules look at."""
     if scene is None:
         return [None] * len(program)
-    try:
-        results = execute(program, scene).results
-    except ExecutionError:
-        return [None] * len(program)
-    return [_as_truth(result, len(scene.objects)) for result in results]
+    results, _ = attempt(program, scene)
+    truths = [_as_truth(result, len(scene.objects)) for result in results]
+    if scene.grid == grid:  # each cell is an object, or there are no cells
+        return truths
+    return [_over_cells(truth, sight) if isinstance(truth, tuple) else truth for truth in truths]
+
+
+def _over_cells(objects: tuple[float, ...], sight: Sight | None) -> Truth:
+    if sight is None:
+        return None
+    cells = sight.cells.flatten().tolist()
+    return tuple(0.0 if index == NOTHING else objects[index] for index in cells)

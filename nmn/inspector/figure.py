@@ -17,6 +17,8 @@ _LEFT, _TOP = 2.7, 0.9
 """Inches beside the graph for the picture and above it for the question."""
 
 _MAX_INCHES = 60.0
+_LETTER = 0.12
+"""Inches of a letter of the question."""
 
 
 def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
@@ -26,7 +28,11 @@ def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
     height = max((max(spot.lane for spot in spots) + 1) * _HEIGHT, 3.3) + _TOP
     figure = Figure(figsize=(min(width, _MAX_INCHES), min(height, _MAX_INCHES)), dpi=100)
     figure.text(
-        0.15 / width, 1 - 0.34 / height, _wrapped(trace.question), fontsize=13, weight="bold"
+        0.15 / width,
+        1 - 0.34 / height,
+        _shortened(trace.question, width),
+        fontsize=13,
+        weight="bold",
     )
     figure.text(0.15 / width, 1 - 0.64 / height, explanation(trace), fontsize=10, color="#555555")
     _shown_picture(figure, trace, picture, width, height)
@@ -76,7 +82,7 @@ def _shown_step(
     size: tuple[float, float],
 ) -> None:
     x, y = centre
-    color = "#c62828" if is_wrong(step) else "#222222"
+    color = "#c62828" if is_wrong(trace, step) else "#222222"
     place = x / size[0], (y + 0.79) / size[1]
     label = figure.text(*place, step.label, ha="center", va="center", color=color)
     label.set(family="monospace", weight="bold", fontsize=10 if len(step.label) < 19 else 8)
@@ -84,16 +90,18 @@ def _shown_step(
         ((x - 0.65) / size[0], (y - 0.65) / size[1], 1.3 / size[0], 1.3 / size[1])
     )
     axes.set_axis_off()
-    what = "cell" if trace.grid is not None else "object"
     if step.mask is None:
-        shown = result_text(step)
+        shown = result_text(trace, step)
         axes.text(0.5, 0.5, shown, fontsize=22, ha="center", va="center", color=color)
         return
     axes.imshow(overlay(picture, step.mask, grid=trace.grid, boxes=trace.boxes, width=260))
-    caption = result_text(step, what) + (" (wrong)" if is_wrong(step) else "")
-    axes.set_title(caption, fontsize=8, y=-0.14, color="#555555" if color == "#222222" else color)
+    caption = result_text(trace, step) + (" (wrong)" if is_wrong(trace, step) else "")
+    place = x / size[0], (y - 0.76) / size[1]
+    grey = "#555555" if color == "#222222" else color
+    figure.text(*place, caption, fontsize=8, ha="center", va="center", color=grey)
 
 
-def _wrapped(question: str, limit: int = 90) -> str:
+def _shortened(question: str, width: float) -> str:
     flat = " ".join(question.split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    most = int(min(width, _MAX_INCHES) / _LETTER)
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

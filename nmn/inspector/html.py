@@ -6,13 +6,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from nmn.inspector.layout import explanation, is_wrong, places, result_text
+from nmn.inspector.layout import explanation, first_wrong, is_wrong, places, result_text
 from nmn.inspector.overlay import as_data_uri, enlarged, overlay
 from nmn.program.ops import OPERATIONS
 from nmn.program.trace import Trace
 
 _CARD_WIDTH, _CARD_HEIGHT = 150, 190
 _GAP_X, _GAP_Y = 44, 22
+_PICTURE_WIDTH = 300
 
 
 def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
@@ -21,8 +22,8 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
     Nothing in the page comes from elsewhere, and text of the question is shown, never run.
     """
     spots = places(trace)
-    what = "cell" if trace.grid is not None else "object"
-    wrong = [is_wrong(step) for step in trace.steps]
+    wrong = [is_wrong(trace, step) for step in trace.steps]
+    first = first_wrong(trace)
     steps = [
         {
             "number": number,
@@ -31,7 +32,7 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
             "type": step.type,
             "inputs": [trace.steps[source].label for source in step.inputs],
             "sources": step.inputs,
-            "result": result_text(step, what),
+            "result": result_text(trace, step),
             "confidence": step.confidence,
             "image": None
             if step.mask is None
@@ -39,7 +40,7 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
                 overlay(picture, step.mask, grid=trace.grid, boxes=trace.boxes, width=132)
             ),
             "wrong": wrong[number],
-            "first_wrong": wrong[number] and not any(wrong[:number]),
+            "first_wrong": number == first,
             "known": step.truth is not None,
             "x": spot.column * (_CARD_WIDTH + _GAP_X),
             "y": round(spot.lane * (_CARD_HEIGHT + _GAP_Y)),
@@ -47,7 +48,7 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
         for number, (step, spot) in enumerate(zip(trace.steps, spots, strict=True))
     ]
     likely = sorted(trace.distribution.items(), key=lambda item: -item[1])
-    return _template().render(
+    return template("trace.html.jinja").render(
         trace=trace,
         explanation=explanation(trace),
         words=_words(trace),
@@ -58,7 +59,8 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
             round(max(spot.lane for spot in spots) * (_CARD_HEIGHT + _GAP_Y)) + _CARD_HEIGHT,
         ),
         likely=[(answer, chance) for answer, chance in likely[:6] if chance > 0],
-        picture=as_data_uri(enlarged(picture, 300)),
+        picture=as_data_uri(enlarged(picture, _PICTURE_WIDTH)),
+        blocks=picture.shape[1] < _PICTURE_WIDTH,
     )
 
 
@@ -79,8 +81,9 @@ def _words(trace: Trace) -> list[tuple[str, list[int]]]:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template of `templates/`; what it is filled with is shown as text, never as markup."""
     environment = Environment(
         loader=PackageLoader("nmn.inspector"), autoescape=True, undefined=StrictUndefined
     )
-    return environment.get_template("trace.html.jinja")
+    return environment.get_template(name)

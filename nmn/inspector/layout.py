@@ -1,11 +1,14 @@
 """Where to draw the steps of a trace, and how to say what came out of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nmn.program.trace import Trace, TraceStep
 
 MEANT = 0.5
 """A cell or object counts as meant by a mask above this."""
+
+_MANY_CELLS = 49
 
 
 @dataclass(frozen=True)
@@ -42,44 +45,99 @@ def places(trace: Trace) -> list[Place]:
     return result
 
 
-def is_wrong(step: TraceStep) -> bool:
-    """Whether the truth is known and the step says otherwise."""
+def is_wrong(trace: Trace, step: TraceStep) -> bool:
+    """Whether the truth is known and the step says otherwise.
+
+    Where it is known what cells show, masks are compared by object: one is meant where any of its
+    cells is.
+    """
     if step.truth is None:
         return False
-    if step.mask is not None and not isinstance(step.truth, str):
-        pairs = zip(step.mask, step.truth, strict=True)
-        return any((cell > MEANT) != (true > MEANT) for cell, true in pairs)
-    return step.value != step.truth
+    if step.mask is None and step.value is None:  # wrong where it failed, but not what it feeds
+        return all(_is_there(trace.steps[source]) for source in step.inputs)
+    if step.mask is None or isinstance(step.truth, str):
+        return step.value != step.truth
+    return _objects(trace, step.mask) != _objects(trace, step.truth)
 
 
-def result_text(step: TraceStep, what: str = "cell") -> str:
-    """What came out of a step: `2 cells`, `nothing`, `yes`, `3`, `red`, `failed`."""
-    if step.mask is not None:
+def first_wrong(trace: Trace) -> int | None:
+    """The first step that is wrong; those before it are right or not known."""
+    wrong = (number for number, step in enumerate(trace.steps) if is_wrong(trace, step))
+    return next(wrong, None)
+
+
+def _is_there(step: TraceStep) -> bool:
+    return step.mask is not None or step.value is not None
+
+
+def _objects(trace: Trace, mask: Sequence[float]) -> set[int]:
+    """The cells or objects that are meant."""
+    places = [place for place, share in enumerate(mask) if share > MEANT]
+    if trace.shown is None:
+        return set(places)
+    return {trace.shown[place] for place in places} - {-1}
+
+
+def is_fine(trace: Trace) -> bool:
+    """Whether masks are over so many cells that none of them means much by itself."""
+    return trace.grid is not None and trace.grid[0] * trace.grid[1] > _MANY_CELLS
+
+
+def unit(trace: Trace) -> str:
+    """What is counted in a mask."""
+    return "object" if trace.grid is None else "place" if is_fine(trace) else "cell"
+
+
+def result_text(trace: Trace, step: TraceStep) -> str:
+    """What came out of a step: `2 cells`, `nothing`, `yes`, `3`, `red`, `failed`.
+
+    Of many cells, those that touch are one place.
+    """
+    if step.mask is None:
+        return "failed" if step.value is None else step.value
+    if is_fine(trace):
+        count = len(meant_places(trace, step.mask))
+    else:
         count = sum(value > MEANT for value in step.mask)
-        return "nothing" if count == 0 else f"{count} {what}{'' if count == 1 else 's'}"
-    return "failed" if step.value is None else step.value
+    return "nothing" if count == 0 else f"{count} {unit(trace)}{'' if count == 1 else 's'}"
+
+
+def meant_places(trace: Trace, mask: Sequence[float]) -> list[str]:
+    """Where cells are meant, `(31%, 70%)` to the right and down, for each group that touches."""
+    rows, columns = trace.grid or (1, len(mask))
+    left = {divmod(place, columns) for place, share in enumerate(mask) if share > MEANT}
+    found = []
+    while left:
+        group = [min(left)]
+        left -= set(group)
+        for row, column in group:  # which grows meanwhile
+            near = {(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)}
+            group += near & left
+            left -= near
+        down, right = (sum(cell[axis] for cell in group) / len(group) + 0.5 for axis in (0, 1))
+        found.append(f"({right / columns:.0%}, {down / rows:.0%})")
+    return found
 
 
 def explanation(trace: Trace) -> str:
     """One sentence on why the answer is what it is."""
     if trace.answer is None:
         return f"There is no answer: {trace.failure or 'unknown'}."
-    what = "cell" if trace.grid is not None else "object"
     root = trace.steps[-1]
     if root.operation != "exists":
-        sources = [f"{_name(trace.steps[s])} gave {_result(trace, s, what)}" for s in root.inputs]
+        sources = [f"{_name(trace.steps[s])} gave {_result(trace, s)}" for s in root.inputs]
         return f"The answer is {trace.answer}: {', '.join(sources)}."
     index = root.inputs[0]
     if trace.answer == "no":
         index = _first_empty(trace, index)
     step = trace.steps[index]
-    left = _result(trace, index, what)
-    found = [f"{_name(trace.steps[s])} ({_result(trace, s, what)})" for s in step.inputs]
+    left = _result(trace, index)
+    found = [f"{_name(trace.steps[s])} ({_result(trace, s)})" for s in step.inputs]
     said = trace.answer.capitalize()
     if not step.inputs:
         return f"{said}: {_name(step)} found {left}."
     if step.operation == "and":
-        common = f"no {what}" if left == "nothing" else left
+        common = f"no {unit(trace)}" if left == "nothing" else left
         return f"{said}: {found[0]} and {found[1]} have {common} in common."
     return f"{said}: of {' and '.join(found)}, {_name(step)} leaves {left}."
 
@@ -99,8 +157,8 @@ def _name(step: TraceStep) -> str:
     return f"'{step.label}'" if step.argument is None else step.label
 
 
-def _result(trace: Trace, index: int, what: str) -> str:
-    return result_text(trace.steps[index], what)
+def _result(trace: Trace, index: int) -> str:
+    return result_text(trace, trace.steps[index])
 
 
 def _is_empty(step: TraceStep) -> bool:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from nmn.inspector.layout import MEANT
 
 _TINT = np.array([255.0, 205.0, 70.0])
 _OUTLINE = (255, 205, 70)
-_DIM = 0.28
+_DIM = 0.36
 _TINT_SHARE = 0.38
+_FINE = 16
+"""Pixels below which a cell is too small for a line around itself."""
 
 Box = tuple[float, float, float, float]
 
@@ -33,7 +35,7 @@ def overlay(
     boxes: Sequence[Box] | None = None,
     width: int = 180,
 ) -> NDArray[np.uint8]:
-    """The picture with meant regions bright and outlined on a yellow ground, and all else dark.
+    """The picture with meant regions bright and outlined, and all else dark.
 
     Args:
         mask: of each cell of `grid`, or of each of `boxes`, in [0, 1].
@@ -46,14 +48,26 @@ def overlay(
         region = shares[top:bottom, left:right]
         np.maximum(region, share, out=region)
     strength = shares[..., None]
+    fine = boxes is None and max(right - left for left, _, right, _ in pixels) < _FINE
+    # Drawn pictures have a black ground, on which light would not show; rendered ones keep colours.
+    tint = 0.0 if fine or boxes is not None else _TINT_SHARE
     darkness = 1 - base.max(axis=2, keepdims=True) / 255
-    lit = base + _TINT * _TINT_SHARE * darkness
+    lit = base + _TINT * tint * darkness
     image = Image.fromarray((base * _DIM * (1 - strength) + lit * strength).astype(np.uint8))
+    if fine:
+        return _with_border(np.asarray(image), shares > MEANT)
     drawing = ImageDraw.Draw(image)
     for share, (left, top, right, bottom) in zip(mask, pixels, strict=True):
         if share > MEANT:
             drawing.rectangle((left, top, right - 1, bottom - 1), outline=_OUTLINE, width=3)
     return np.asarray(image)
+
+
+def _with_border(picture: NDArray[np.uint8], meant: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """With a line around what is meant, for cells too small to have one each."""
+    grown = Image.fromarray(meant.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))
+    border = (np.asarray(grown) > 0) & ~meant
+    return np.where(border[..., None], np.array(_OUTLINE, dtype=np.uint8), picture)
 
 
 def as_png(picture: NDArray[np.uint8]) -> bytes:
@@ -78,5 +92,7 @@ def _cells(grid: tuple[int, int]) -> list[Box]:
 
 
 def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """A box in pixels; it has at least one, however small it is."""
     left, top, right, bottom = box
-    return round(left * width), round(top * height), round(right * width), round(bottom * height)
+    x, y = round(left * width), round(top * height)
+    return x, y, max(round(right * width), x + 1), max(round(bottom * height), y + 1)

@@ -1,13 +1,20 @@
 """A trace as plain text, for the terminal."""
 
-from nmn.inspector.layout import MEANT, explanation, is_wrong, result_text
+from nmn.inspector.layout import (
+    MEANT,
+    explanation,
+    is_fine,
+    is_wrong,
+    meant_places,
+    result_text,
+)
 from nmn.program.trace import Trace, TraceStep
 
-_MAX_CELLS = 49
+_MAX_PLACES = 4
 
 
 def as_text(trace: Trace) -> str:
-    """The steps as a tree, the answer first, each mask of a small grid drawn row by row."""
+    """The steps as a tree, the answer first, masks of small grids drawn row by row."""
     lines = [explanation(trace), ""]
     stack = [(len(trace.steps) - 1, "", "")]
     drawn = []
@@ -28,14 +35,18 @@ def as_text(trace: Trace) -> str:
 
 def _value(trace: Trace, step: TraceStep) -> str:
     parts = []
-    if step.mask is not None and trace.grid is not None and len(step.mask) <= _MAX_CELLS:
+    if step.mask is not None and trace.grid is not None and not is_fine(trace):
         columns = trace.grid[1]
         marks = ["■" if value > MEANT else "·" for value in step.mask]
         rows = ["".join(marks[i : i + columns]) for i in range(0, len(marks), columns)]
         parts.append(" ".join(rows))
-    parts.append(result_text(step, "cell" if trace.grid is not None else "object"))
+    parts.append(result_text(trace, step))
+    if step.mask is not None and is_fine(trace):
+        places = meant_places(trace, step.mask)
+        parts.extend(places[:_MAX_PLACES])
+        parts.extend(["..."] if len(places) > _MAX_PLACES else [])
     if step.mask is None and step.confidence is not None:
         parts.append(f"({step.confidence:.1%})")
-    if is_wrong(step):
+    if is_wrong(trace, step):
         parts.append("WRONG")
     return "  ".join(parts)

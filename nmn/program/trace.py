@@ -55,6 +55,8 @@ class Trace:
         grid: `(rows, columns)` where masks are over the cells of a grid, in row-major order.
         boxes: where masks are over objects, `(left, top, right, bottom)` of each as fractions
             of the picture.
+        shown: where known, for each cell of the grid which object of the scene it shows, -1 for
+            none; truths of masks are then those of the objects.
         failure: why there is no answer, where there is none.
         truth: the right answer, where it is known.
     """
@@ -67,6 +69,7 @@ class Trace:
     distribution: dict[str, float]
     grid: tuple[int, int] | None = None
     boxes: tuple[tuple[float, float, float, float], ...] | None = None
+    shown: tuple[int, ...] | None = None
     failure: str | None = None
     truth: str | None = None
 
@@ -104,7 +107,7 @@ class Trace:
                 TraceStep(**{key: _frozen(value) for key, value in step.items()})
                 for step in fields["steps"]
             )
-            for name in ("grid", "boxes"):
+            for name in ("grid", "boxes", "shown"):
                 fields[name] = _frozen(fields.get(name))
             trace = Trace(**fields)
         except (KeyError, TypeError, AttributeError) as error:

@@ -56,17 +56,31 @@ def execute(program: Program, scene: Scene) -> SymbolicExecution:
         ExecutionError: `unique` or `query` of none or several, where the root depends on it, with
             the node named.
     """
+    results, failure = attempt(program, scene)
+    if failure is not None:
+        raise failure
+    return SymbolicExecution(program, results)
+
+
+def attempt(
+    program: Program, scene: Scene
+) -> tuple[tuple[Result | None, ...], ExecutionError | None]:
+    """What `execute` gives, and what it raises; with the latter, the results as far as it got.
+
+    Those of nodes that mean nothing, and of all that they feed, are None.
+    """
     results: list[Result | None] = []
+    failure: ExecutionError | None = None
     for index, node in enumerate(program.nodes):
         inputs = [results[source] for source in node.inputs]
         try:
             defined = None not in inputs
             results.append(_RULES[node.operation](scene, node, *inputs) if defined else None)
         except _UndefinedError as error:
-            if program.reachable[index]:
-                raise ExecutionError(node.operation, program.path_to(index), str(error)) from error
+            if program.reachable[index] and failure is None:
+                failure = ExecutionError(node.operation, program.path_to(index), str(error))
             results.append(None)
-    return SymbolicExecution(program, tuple(results))
+    return tuple(results), failure
 
 
 def not_one(count: int) -> str:

@@ -14,7 +14,14 @@ from PIL import Image
 from nmn.errors import DataError
 from nmn.inspector import as_text, save_trace
 from nmn.inspector.html import as_html
-from nmn.inspector.layout import explanation, is_wrong, places, result_text
+from nmn.inspector.layout import (
+    explanation,
+    first_wrong,
+    is_wrong,
+    meant_places,
+    places,
+    result_text,
+)
 from nmn.inspector.overlay import enlarged, overlay
 from nmn.program.trace import Trace, TraceStep
 
@@ -91,19 +98,72 @@ def test_inputs_are_left_of_what_they_feed() -> None:
 def test_wrong_steps_are_those_that_differ_from_the_truth() -> None:
     right = replace(YES.steps[0], truth=(1.0, 0.0, 0.0, 0.0))
     wrong = replace(YES.steps[0], truth=(0.0, 1.0, 0.0, 0.0))
-    assert not is_wrong(YES.steps[0])
-    assert not is_wrong(right)
-    assert is_wrong(wrong)
-    assert is_wrong(replace(YES.steps[-1], truth="no"))
+    assert not is_wrong(YES, YES.steps[0])
+    assert not is_wrong(YES, right)
+    assert is_wrong(YES, wrong)
+    assert is_wrong(YES, replace(YES.steps[-1], truth="no"))
     assert "WRONG" in as_text(replace(YES, steps=(wrong, *YES.steps[1:])))
 
 
 def test_results_in_words() -> None:
-    assert result_text(YES.steps[0]) == "1 cell"
-    assert result_text(YES.steps[2], "object") == "2 objects"
-    assert result_text(NOTHING.steps[0]) == "nothing"
-    assert result_text(YES.steps[-1]) == "yes"
-    assert result_text(replace(YES.steps[-1], value=None)) == "failed"
+    assert result_text(YES, YES.steps[0]) == "1 cell"
+    assert result_text(replace(YES, grid=None), YES.steps[2]) == "2 objects"
+    assert result_text(NOTHING, NOTHING.steps[0]) == "nothing"
+    assert result_text(YES, YES.steps[-1]) == "yes"
+    assert result_text(YES, replace(YES.steps[-1], value=None)) == "failed"
+
+
+FINE = replace(
+    YES,
+    grid=(8, 12),
+    shown=tuple(0 if cell in (0, 1, 12) else 1 if cell == 95 else -1 for cell in range(96)),
+)
+"""A trace over more cells than mean something one by one, which show two objects."""
+
+
+def over_cells(*meant: int) -> TraceStep:
+    return step("find", "red", (), tuple(0.9 if cell in meant else 0.1 for cell in range(96)))
+
+
+def test_cells_that_touch_are_one_place_of_a_fine_grid() -> None:
+    two = over_cells(0, 1, 12, 95)
+    assert result_text(FINE, two) == "2 places"
+    assert meant_places(FINE, two.mask or ()) == ["(7%, 10%)", "(96%, 94%)"]
+    # The ends of two rows do not touch, and neither do corners.
+    assert result_text(FINE, over_cells(11, 12)) == "2 places"
+    assert result_text(FINE, over_cells(0, 13)) == "2 places"
+    assert result_text(FINE, over_cells(95)) == "1 place"
+    assert result_text(FINE, over_cells()) == "nothing"
+
+
+def test_the_text_of_a_fine_grid_stays_short() -> None:
+    steps = (over_cells(0, 2, 4, 6, 8, 10), replace(YES.steps[-1], inputs=(0,)))
+    lines = as_text(replace(FINE, steps=steps)).splitlines()
+    assert lines[0] == "Yes: find[red] found 6 places."
+    assert lines[-1] == "└ find[red]  6 places  (4%, 6%)  (21%, 6%)  (38%, 6%)  (54%, 6%)  ..."
+
+
+def test_masks_are_wrong_by_the_objects_that_cells_show() -> None:
+    truth = over_cells(0, 1, 12).mask
+    for meant, wrong in (
+        ((12,), False),
+        ((0, 1, 12, 50), False),  # a cell that shows nothing is no other object
+        ((95,), True),
+        ((0, 95), True),
+        ((), True),
+    ):
+        assert is_wrong(FINE, replace(over_cells(*meant), truth=truth)) == wrong
+    assert is_wrong(replace(FINE, shown=None), replace(over_cells(12), truth=truth))
+
+
+def test_what_a_failed_step_feeds_is_not_the_mistake() -> None:
+    found = replace(YES.steps[0], truth=YES.steps[0].mask)
+    failed = TraceStep("unique", None, (0,), "Mask", truth=(1.0, 0.0, 0.0, 0.0))
+    fed = TraceStep("query", "shape", (1,), "Value[shape]", truth="circle")
+    trace = replace(YES, steps=(found, failed, fed), answer=None, failure="unique failed")
+    assert [is_wrong(trace, one) for one in trace.steps] == [False, True, False]
+    assert first_wrong(trace) == 1
+    assert first_wrong(YES) is None
 
 
 def test_overlays_light_what_is_meant_and_dim_the_rest() -> None:
@@ -119,6 +179,23 @@ def test_overlays_of_objects_light_their_boxes() -> None:
     drawn = overlay(PICTURE, (0.9, 0.2), boxes=boxes, width=80)
     assert drawn[60, 60].min() > 150
     assert drawn[10, 70].max() < 100
+
+
+def test_overlays_of_fine_grids_have_one_line_around_what_touches() -> None:
+    drawn = overlay(PICTURE, over_cells(40, 41).mask or (), grid=(8, 12), width=120)
+    assert drawn.shape == (120, 120, 3)
+    inner, line = drawn[45:60, 40:60], drawn[43:45, 40:60]
+    assert inner.min() > 150
+    assert (line == [255, 205, 70]).all()
+    assert drawn[100, 100].max() < 100
+
+
+@pytest.mark.parametrize(
+    "box", [(0.5, 0.5, 0.5, 0.5), (0.9, 0.9, 0.1, 0.1), (0.2, 0.999, 0.4, 1.0)]
+)
+def test_boxes_without_extent_are_a_dot(box: tuple[float, float, float, float]) -> None:
+    drawn = overlay(PICTURE, (0.9,), boxes=(box,), width=80)
+    assert 0 < (drawn == [255, 205, 70]).all(-1).sum() < 80
 
 
 def test_small_pictures_grow_in_blocks_and_large_ones_shrink() -> None:

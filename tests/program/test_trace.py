@@ -71,6 +71,7 @@ TRACES = st.builds(
     distribution=st.dictionaries(st.text(max_size=5), FRACTIONS, max_size=3),
     grid=st.none() | st.tuples(st.integers(1, 9), st.integers(1, 9)),
     boxes=st.none() | st.lists(st.tuples(*[FRACTIONS] * 4), max_size=2).map(tuple),
+    shown=st.none() | st.lists(st.integers(-1, 9), max_size=4).map(tuple),
     failure=st.none() | st.text(max_size=5),
     truth=st.none() | st.text(max_size=5),
 )
