@@ -1,21 +1,29 @@
-"""Asking from Python: `nmn.load("shapes").ask("is there a red circle", "picture.png")`."""
+"""Asking from Python: `nmn.load("clevr").ask("is there a red ball", "picture.png")`."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from nmn.data.batch import collate
 from nmn.data.example import Example, Picture
-from nmn.data.files import read_picture
-from nmn.errors import ShapeError
+from nmn.data.files import read_picture, resized
+from nmn.errors import ConfigError, DataError, ShapeError
 from nmn.inspector import save_trace
 from nmn.parsing.base import Parse, Parser
 from nmn.parsing.grammar_parser import GrammarParser
+from nmn.perception.scene_parser import SceneParser
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 from nmn.scene.scene import Scene
 from nmn.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+
+ExecutorName = Literal["neural", "symbolic"]
+
+_MOST_STRETCH = 1.4
+_LEAST_SCALE = 0.25
+_SHAPES_SIDE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +62,11 @@ class Engine:
     checkpoint: Checkpoint
     parser: Parser
 
+    @property
+    def executor(self) -> ExecutorName:
+        """What executes programs: learned modules, or rules on a scene that is seen first."""
+        return "symbolic" if isinstance(self.checkpoint.model, SceneParser) else "neural"
+
     def ask(self, question: str, image: str | Path | Picture, scene: Scene | None = None) -> Answer:
         """Answer a question about a picture.
 
@@ -64,8 +77,8 @@ class Engine:
         Raises:
             QuestionError: the question cannot be parsed.
             DataError: the file is not a picture.
-            ShapeError: the picture is not of the size that the model was trained on, or an array
-                of another kind.
+            ShapeError: the picture is too small, or of another shape than those that the model was
+                trained on; or an array of another kind.
         """
         parse = self.parser.parse(question)[0]
         return self.execute(parse, image, scene)
@@ -74,21 +87,57 @@ class Engine:
         self, parse: Parse, image: str | Path | Picture, scene: Scene | None = None
     ) -> Answer:
         """Like `ask`, for a question that was parsed before."""
-        picture = _checked(image) if isinstance(image, np.ndarray) else read_picture(Path(image))
-        example = Example(parse.question, 0, 0, picture, parse.program, scene=scene)
+        picture = _picture(image)
+        stem = self.checkpoint.preset.model.stem
+        seen = fitted(picture, (stem.width, stem.height))
+        example = Example(parse.question, 0, 0, seen, parse.program, scene=scene)
         batch = collate([example], self.checkpoint.domain, self.checkpoint.vocabulary)
         prediction = self.checkpoint.model.predict(batch, traces=True)
         trace = prediction.traces[0].with_spans(parse.question, parse.spans)
-        assert trace.answer is not None
+        if trace.answer is None:
+            raise DataError("picture", f"no answer: {trace.failure}")
         probability = trace.distribution[trace.answer]
         return Answer(trace.answer, probability, parse.program, trace, picture, parse.warnings)
 
 
-def _checked(picture: Picture) -> Picture:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        got = f"{picture.dtype} {picture.shape}"
-        raise ShapeError("picture", "uint8 (height, width, 3), RGB", got)
-    return picture
+def fitted(picture: Picture, size: tuple[int, int]) -> Picture:
+    """A picture of the size that a model looks at, if it is of about that shape.
+
+    Args:
+        size: `(width, height)`.
+
+    Raises:
+        ShapeError: it is so small or of so different a shape that the model would see other things
+            than are in it.
+    """
+    height, width = picture.shape[:2]
+    stretch = (width / height) / (size[0] / size[1])
+    small = width < _LEAST_SCALE * size[0] or height < _LEAST_SCALE * size[1]
+    if small or not 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
+        wanted = f"{size[0]}x{size[1]}, or a size of about that shape"
+        raise ShapeError("picture", wanted, f"{width}x{height}")
+    return resized(picture, size)
+
+
+def checkpoint_for(image: str | Path | Picture, executor: ExecutorName = "neural") -> str:
+    """The shipped checkpoint that answers questions about such a picture.
+
+    Pictures of SHAPES are square and small; all others are taken for CLEVR's.
+
+    Args:
+        executor: `symbolic` for the rules on the scene that is seen in the picture.
+
+    Raises:
+        DataError: the file is not a picture.
+        ConfigError: there is none for this executor.
+    """
+    height, width = _picture(image).shape[:2]
+    if width != height or width > _SHAPES_SIDE:
+        return "clevr" if executor == "neural" else "clevr-scene"
+    if executor == "symbolic":
+        problem = f"no scene parser for pictures of SHAPES ({width}x{height}); wanted neural"
+        raise ConfigError("executor", problem)
+    return "shapes"
 
 
 def load(checkpoint: str | Path) -> Engine:
@@ -100,3 +149,12 @@ def load(checkpoint: str | Path) -> Engine:
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
     return Engine(loaded, GrammarParser(loaded.domain))
+
+
+def _picture(image: str | Path | Picture) -> Picture:
+    if not isinstance(image, np.ndarray):
+        return read_picture(Path(image))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        got = f"{image.dtype} {image.shape}"
+        raise ShapeError("picture", "uint8 (height, width, 3), RGB", got)
+    return image

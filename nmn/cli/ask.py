@@ -1,7 +1,7 @@
 """`nmn ask`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,19 +11,33 @@ from nmn.cli.output import Json, console, percent, print_json
 def ask(
     question: Annotated[str, typer.Argument(help="A question in English.")],
     image: Annotated[Path, typer.Option(help="The picture that it is about.")],
-    checkpoint: Annotated[str, typer.Option(help="A checkpoint folder or its name.")] = "shapes",
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="A checkpoint folder or its name.", show_default="by the picture"),
+    ] = None,
+    executor: Annotated[
+        Literal["neural", "symbolic"] | None,
+        typer.Option(
+            help="Learned modules on the picture, or rules on the scene that is seen in it.",
+            show_default="as the checkpoint does",
+        ),
+    ] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace to this .html, .png or .json file.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer one question about one picture, and show why."""
-    from nmn.engine import load
+    from nmn.engine import checkpoint_for, load
+    from nmn.errors import ConfigError
     from nmn.inspector import as_text, check_trace_path
 
     if trace is not None:
         check_trace_path(trace)
-    answer = load(checkpoint).ask(question, image)
+    engine = load(checkpoint or checkpoint_for(image, executor or "neural"))
+    if executor not in {None, engine.executor}:
+        raise ConfigError("--executor", f"{checkpoint} is {engine.executor}; wanted {executor}")
+    answer = engine.ask(question, image)
     if trace is not None:
         answer.save(trace)
     if as_json:
