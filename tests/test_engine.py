@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,10 @@ import pytest
 
 import nmn
 from nmn.data.files import read_picture
-from nmn.errors import DataError, QuestionError, ShapeError, UnknownNameError
+from nmn.domain import Domain
+from nmn.engine import checkpoint_for, fitted
+from nmn.errors import ConfigError, DataError, QuestionError, ShapeError, UnknownNameError
+from nmn.perception.scene_parser import SceneParser, SceneParserConfig
 from nmn.resources import dataset_folder
 
 PICTURE = dataset_folder("shapes") / "mini" / "picture.png"
@@ -46,9 +50,57 @@ def test_what_cannot_be_asked_is_named() -> None:
         engine.ask("is there a small circle", PICTURE)
     with pytest.raises(DataError, match="no such file"):
         engine.ask(QUESTION, "nowhere.png")
-    with pytest.raises(ShapeError, match="wanted 30x30, got 40x20"):
+    with pytest.raises(ShapeError, match="wanted 30x30, or a size of about that shape, got 40x20"):
         engine.ask(QUESTION, np.zeros((20, 40, 3), dtype=np.uint8))
     with pytest.raises(ShapeError, match=r"wanted uint8 .*, got uint8 \(30, 30\)"):
         engine.ask(QUESTION, np.zeros((30, 30), dtype=np.uint8))
     with pytest.raises(UnknownNameError, match="nearest: 'shapes'"):
         nmn.load("shaps")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(480, 320), (4000, 3000), (60, 40), (1920, 1080), (241, 160)]
+)
+def test_pictures_of_about_the_right_shape_are_resized(width: int, height: int) -> None:
+    picture = np.zeros((height, width, 3), dtype=np.uint8)
+    picture[: height // 2] = 200
+    seen = fitted(picture, (240, 160))
+    assert seen.shape == (160, 240, 3)
+    assert (seen[:70] > 190).all()
+    assert (seen[90:] < 10).all()
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (59, 40), (320, 480), (320, 320), (900, 300)]
+)
+def test_others_are_refused(width: int, height: int) -> None:
+    with pytest.raises(ShapeError, match=f"wanted 240x160, .*, got {width}x{height}"):
+        fitted(np.zeros((height, width, 3), dtype=np.uint8), (240, 160))
+
+
+def test_a_picture_of_another_size_has_the_same_answer() -> None:
+    engine = nmn.load("shapes")
+    larger = np.repeat(np.repeat(read_picture(PICTURE), 3, 0), 3, 1)
+    answer = engine.ask(QUESTION, larger)
+    assert answer.text == engine.ask(QUESTION, PICTURE).text == "yes"
+    assert answer.picture.shape == (90, 90, 3)  # the trace shows the picture that was asked about
+
+
+def test_the_checkpoint_is_chosen_by_the_picture() -> None:
+    assert checkpoint_for(PICTURE) == "shapes"
+    photo = np.zeros((320, 480, 3), dtype=np.uint8)
+    assert checkpoint_for(photo) == "clevr"
+    assert checkpoint_for(photo, "symbolic") == "clevr-scene"
+    assert checkpoint_for(photo[:, :320]) == "clevr"
+    with pytest.raises(ConfigError, match=r"no scene parser for pictures of SHAPES \(30x30\)"):
+        checkpoint_for(PICTURE, "symbolic")
+    with pytest.raises(ShapeError, match="got uint8"):
+        checkpoint_for(np.zeros((0, 4, 3), dtype=np.uint8))
+
+
+def test_what_executes_programs(clevr: Domain) -> None:
+    engine = nmn.load("shapes")
+    assert engine.executor == "neural"
+    parser = SceneParser(clevr, SceneParserConfig())
+    made = replace(engine, checkpoint=replace(engine.checkpoint, model=parser))
+    assert made.executor == "symbolic"
