@@ -92,6 +92,19 @@ def chosen_questions(traces: Chosen, batch: Batch) -> list[int]:
     return sorted(set(traces))
 
 
+def programs_of(batch: Batch) -> tuple[Program, ...]:
+    """The programs of a batch, of which each question has one.
+
+    Raises:
+        DataError: a question without program.
+    """
+    programs = tuple(program for program in batch.programs if program is not None)
+    if len(programs) != len(batch):
+        where = f"question {batch.programs.index(None)}"
+        raise DataError("batch", "the model executes programs, and there is none", where)
+    return programs
+
+
 def pictures_of(programs: Sequence[Program], batch: Batch) -> list[int]:
     """For each program the index of its picture, after a check that all can be run.
 

@@ -11,7 +11,7 @@ from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
-from nmn.execution.base import Chosen, Loss, Model, Prediction
+from nmn.execution.base import Chosen, Loss, Model, Prediction, programs_of
 from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
 from nmn.execution.supervision import scene_loss, truth_of
@@ -19,7 +19,6 @@ from nmn.modules import build_bank
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.stem import StemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
-from nmn.program.program import Program
 
 
 class ModuleNetworkConfig(Config):
@@ -93,7 +92,7 @@ class ModuleNetwork(Model):
         """
         if (batch.answers == UNKNOWN).any():
             raise DataError("batch", "answers are needed for training")
-        programs = _programs(batch)
+        programs = programs_of(batch)
         pictures = augment(batch.pictures, self.config.augment, generator)
         batch = replace(batch, pictures=pictures)
         if self.config.supervision == "answers" or isinstance(self.executor, ReferenceExecutor):
@@ -116,16 +115,8 @@ class ModuleNetwork(Model):
         Raises:
             DataError: a question without program.
         """
-        programs = _programs(batch)
+        programs = programs_of(batch)
         execution = self.executor.run(programs, batch, traces=traces)
         return Prediction(
             execution.log_probabilities, programs, execution.failures, execution.traces
         )
-
-
-def _programs(batch: Batch) -> tuple[Program, ...]:
-    programs = tuple(program for program in batch.programs if program is not None)
-    if len(programs) != len(batch):
-        where = f"question {batch.programs.index(None)}"
-        raise DataError("batch", "a module network needs a program", where)
-    return programs

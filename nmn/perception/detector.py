@@ -31,6 +31,31 @@ class Views:
     ground: Float[Tensor, "picture cell 2"]
     box: Float[Tensor, "picture cell 4"]
 
+    def mirrored(self, grid: tuple[int, int]) -> "Views":
+        """The same of the mirrored pictures."""
+
+        def turned(maps: Tensor) -> Tensor:
+            cells = maps.reshape(len(maps), *grid, *maps.shape[2:])
+            return cells.flip(2).flatten(1, 2)
+
+        left, top, right, bottom = turned(self.box).unbind(-1)
+        return Views(
+            turned(self.presence),
+            tuple(map(turned, self.attributes)),
+            turned(self.ground) * self.ground.new_tensor([-1, 1]),
+            torch.stack([-right, top, -left, bottom], -1),
+        )
+
+    def mean(self, other: "Views") -> "Views":
+        """What two say together."""
+        attributes = zip(self.attributes, other.attributes, strict=True)
+        return Views(
+            (self.presence + other.presence) / 2,
+            tuple((ours + theirs) / 2 for ours, theirs in attributes),
+            (self.ground + other.ground) / 2,
+            (self.box + other.box) / 2,
+        )
+
 
 class Detector(nn.Module):
     """Two layers that look at the features of each cell and its position.

@@ -12,8 +12,15 @@ from nmn.config import Config
 from nmn.data.batch import Batch
 from nmn.data.sight import Sight
 from nmn.domain import Domain
-from nmn.errors import ConfigError, DataError, listing
-from nmn.execution.base import Chosen, Loss, Model, Prediction, chosen_questions
+from nmn.errors import ConfigError, listing
+from nmn.execution.base import (
+    Chosen,
+    Loss,
+    Model,
+    Prediction,
+    chosen_questions,
+    programs_of,
+)
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.residual_stem import ResidualStemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
@@ -39,6 +46,7 @@ class SceneParserConfig(Config):
         hidden: units of the layer between the features of a cell and what it says.
         augment: how pictures are changed in training.
         mirror: the share of pictures that are mirrored in training, each time they are seen.
+        both_ways: whether pictures are looked at once more, mirrored, and the mean is taken.
         apart: how far objects stand from each other at least, in scene units; what stands nearer
             is one object, seen twice.
         scenes: a picture may show one of so many scenes at most, which are all asked.
@@ -53,6 +61,7 @@ class SceneParserConfig(Config):
     hidden: int = Field(128, gt=0, le=4096)
     augment: AugmentConfig = AugmentConfig()
     mirror: float = Field(0.0, ge=0, le=1)
+    both_ways: bool = False
     apart: float = Field(0.7, ge=0)
     scenes: int = Field(8, gt=0, le=1024)
     least: float = Field(1e-3, gt=0, lt=1)
@@ -89,12 +98,10 @@ class SceneParser(Model):
         Raises:
             DataError: a picture without scene, or without what is seen of it where.
         """
-        grid = self.config.stem.size.grid
-        assert grid is not None
         if self.config.mirror:
             drawn = torch.rand(len(batch.pictures), generator=generator) < self.config.mirror
             batch = mirrored(batch, drawn.nonzero().flatten().tolist())
-        targets = targets_of(batch, self.domain, grid)
+        targets = targets_of(batch, self.domain, self._grid)
         pictures = augment(batch.pictures, self.config.augment, generator)
         parts = losses(self.detector(self.stem(pictures)), targets)
         total = torch.stack(list(parts.values())).sum()
@@ -122,7 +129,15 @@ class SceneParser(Model):
             ShapeError: pictures of another size than the stem was built for.
         """
         views = self.detector(self.stem(pictures))
+        if self.config.both_ways:
+            views = views.mean(self.detector(self.stem(pictures.flip(-1))).mirrored(self._grid))
         return detect(views, self.config.least, self.config.apart, self.config.temperature)
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        grid = self.config.stem.size.grid
+        assert grid is not None
+        return grid
 
     @torch.no_grad()
     def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
@@ -135,7 +150,7 @@ class SceneParser(Model):
         Raises:
             DataError: a question without program.
         """
-        programs = _programs(batch)
+        programs = programs_of(batch)
         chosen = chosen_questions(traces, batch)
         found = self.detect(batch.pictures)
         parsed = [self._guesses(seen, self.config.scenes, self.config.least) for seen in found]
@@ -208,11 +223,3 @@ class SceneParser(Model):
         ]
         traces = ask(self.domain, batch, programs, true, known).traces
         return {row: (traces[row][0], sight) for row, (_, sight) in known.items()}
-
-
-def _programs(batch: Batch) -> tuple[Program, ...]:
-    programs = tuple(program for program in batch.programs if program is not None)
-    if len(programs) != len(batch):
-        where = f"question {batch.programs.index(None)}"
-        raise DataError("batch", "a scene parser needs a program", where)
-    return programs

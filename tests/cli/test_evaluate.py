@@ -14,10 +14,7 @@ from nmn.training.data import data_folder
 from nmn.training.models import build_model
 from nmn.training.preset import load_preset
 from tests.cli.conftest import Run
-from tests.training.conftest import tiny_clevr, tiny_home
 from tests.training.tiny_clevr import TINY
-
-__all__ = ["tiny_clevr", "tiny_home"]
 
 
 @pytest.fixture(scope="module")

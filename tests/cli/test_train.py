@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.training.conftest import tiny_clevr, tiny_home
 from tests.training.tiny_clevr import TINY
-
-__all__ = ["tiny_clevr", "tiny_home"]
 
 SETTINGS = [part for setting in (*TINY, "training.steps=6") for part in ("--set", setting)]
 

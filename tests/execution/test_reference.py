@@ -103,7 +103,7 @@ def test_the_loss_reaches_every_parameter(model: ModuleNetwork, batch: Batch) ->
 
 
 def test_missing_programs_and_answers_are_named(model: ModuleNetwork, batch: Batch) -> None:
-    with pytest.raises(DataError, match="question 1: a module network needs a program"):
+    with pytest.raises(DataError, match="question 1: the model executes programs"):
         model.predict(replace(batch, programs=(batch.programs[0], None, *batch.programs[2:])))
     with pytest.raises(DataError, match="answers are needed"):
         model.loss(replace(batch, answers=torch.full_like(batch.answers, -1)), torch.Generator())

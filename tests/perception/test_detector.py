@@ -4,7 +4,7 @@ import torch
 
 from nmn.nn.features import FeatureSize, grid_features
 from nmn.perception.detector import Detector, Views, losses
-from nmn.perception.targets import Targets, targets_of
+from nmn.perception.targets import Targets, mirrored, targets_of
 from tests.perception.made import BLUE, CLEVR, GRID, RED, batch, scene, sight
 
 
@@ -54,6 +54,30 @@ def test_pictures_without_objects_teach_that_nothing_is_there() -> None:
     assert parts["presence"] > 0
     assert parts["attributes"] == parts["ground"] == parts["box"] == 0
     torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def test_mirrored_views_are_those_of_the_mirrored_picture() -> None:
+    made = batch((scene(RED, BLUE),), (sight(),))
+    targets = targets_of(mirrored(made, [0]), CLEVR, GRID)
+    views = perfect(targets)
+    there = views.mirrored(GRID)
+    right = losses(there, made_targets())
+    # the first of two cells that are as near to the middle is another one in the mirror
+    assert right["presence"] < losses(views, made_targets())["presence"]
+    for name in ("attributes", "ground", "box"):
+        torch.testing.assert_close(right[name], torch.tensor(0.0), atol=1e-6, rtol=0)
+    again = there.mirrored(GRID)
+    torch.testing.assert_close(again.ground, views.ground)
+    torch.testing.assert_close(again.box, views.box)
+
+
+def test_the_mean_of_two_is_between_them() -> None:
+    views = perfect(made_targets())
+    mean = views.mean(views.mirrored(GRID))
+    torch.testing.assert_close(mean.presence, mean.mirrored(GRID).presence)
+    same = views.mean(views)
+    for ours, theirs in zip(same.attributes, views.attributes, strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_every_cell_speaks_for_itself() -> None:

@@ -104,6 +104,18 @@ def test_mirrored_pictures_are_learned_from_as_well() -> None:
     assert always.total != small().loss(made, torch.Generator()).total
 
 
+def test_looking_both_ways_sees_a_picture_and_its_mirror_alike() -> None:
+    parser = small(TINY.model_copy(update={"both_ways": True, "least": 1e-6})).eval()
+    pictures = batch((None,), ()).pictures
+    (there,), (mirror,) = parser.detect(pictures), parser.detect(pictures.flip(-1))
+    assert len(there) == len(mirror) > 0
+    for seen, turned in zip(there, mirror, strict=True):
+        left, top, right, bottom = turned.box
+        wanted = (seen.probability, *seen.ground, *seen.box)
+        got = (turned.probability, -turned.ground[0], turned.ground[1])
+        assert (*got, 1 - right, top, 1 - left, bottom) == pytest.approx(wanted, abs=1e-5)
+
+
 def test_what_is_certain_is_answered_by_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = seeing(monkeypatch, SEEN)
     made = questions(
@@ -190,7 +202,7 @@ def test_what_it_cannot_do_is_refused(shapes: Domain) -> None:
     parser = small().eval()
     with pytest.raises(ShapeError, match="wanted 48x32, got 30x30"):
         parser.parse(torch.zeros(1, 3, 30, 30))
-    with pytest.raises(DataError, match="question 0: a scene parser needs a program"):
+    with pytest.raises(DataError, match="question 0: the model executes programs"):
         parser.predict(replace(questions("exists(scene)"), programs=(None,)))
     with pytest.raises(DataError, match="scene graphs"):
         parser.loss(questions("exists(scene)"), torch.Generator())
