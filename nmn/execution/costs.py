@@ -1,8 +1,8 @@
 """What a plan costs: multiplications and memory, as numbers and as a graph to draw."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import torch
 
 from nmn.execution.merged import NONE
@@ -10,6 +10,9 @@ from nmn.execution.plan import PHASES, Plan
 from nmn.memory import free_memory
 from nmn.modules.base import Cost, ModuleBank
 from nmn.program.ops import OPERATIONS
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _SHARE = 0.8
 """How much of the free memory is counted on; the rest is for what is not estimated."""
@@ -37,6 +40,8 @@ def to_networkx(plan: Plan, bank: ModuleBank, cells: int) -> "nx.DiGraph[int]":
     included.
     """
     total = plan_cost(plan, bank, cells)
+    import networkx as nx  # noqa: PLC0415 - slow to load, and few need it
+
     graph: nx.DiGraph[int] = nx.DiGraph(
         calls=len(plan.groups), multiply_adds=total.multiply_adds, elements=total.elements
     )

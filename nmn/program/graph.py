@@ -1,8 +1,11 @@
 """Programs as graphs: networkx for those who compute, DOT and Mermaid for those who draw."""
 
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from nmn.program.program import Program
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def to_networkx(program: Program) -> "nx.DiGraph[int]":
@@ -11,6 +14,8 @@ def to_networkx(program: Program) -> "nx.DiGraph[int]":
     Nodes have `label`, `operation` and `argument`; edges have `position`, the number of the
     input from 0 (a list, as one node may feed both inputs of another).
     """
+    import networkx as nx  # noqa: PLC0415 - slow to load, and few need it
+
     graph: nx.DiGraph[int] = nx.DiGraph()
     for index, node in enumerate(program.nodes):
         graph.add_node(index, label=node.label, operation=node.operation, argument=node.argument)

@@ -108,8 +108,8 @@ def _numbers(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, flo
 
 def _summary_writer(folder: Path, step: int) -> Any:
     try:
-        from torch.utils import tensorboard  # noqa: PLC0415 - an extra that few need
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra that few need
     except ImportError as error:
         advice = "pip install 'neural-module-networks[tensorboard]'"
         raise ConfigError("--tensorboard", f"TensorBoard is not installed; {advice}") from error
-    return tensorboard.SummaryWriter(str(folder), purge_step=step + 1)
+    return SummaryWriter(str(folder), purge_step=step + 1)
