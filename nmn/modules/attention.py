@@ -39,6 +39,8 @@ from nmn.program.types import Kind
 
 Rows = tuple[Tensor, ...]
 
+_EVEN = 0.5
+
 _FEW_CELLS = 32
 """Up to so many cells, a copy of the table for each node is cheaper than a step a relation."""
 
@@ -252,9 +254,11 @@ class AttentionBank(ModuleBank):
         return any_of(inputs[0], 1, soft=self.training)
 
     def _count(self, _: Nodes, inputs: Rows, __: Features) -> Tensor:
-        # A sum of as many independent coins as there are cells.
+        # A sum of as many independent coins as there are cells; outside of training each is
+        # decided first, as by the other connectives.
         each = _probabilities(inputs[0])
-        return torch.stack([each.sum(1), (each * (1 - each)).sum(1)], dim=1)
+        meant = each if self.training else (each > _EVEN).to(each.dtype)
+        return torch.stack([meant.sum(1), (each * (1 - each)).sum(1)], dim=1)
 
     def _query(self, nodes: Nodes, inputs: Rows, features: Features) -> Tensor:
         concepts = _prepared(features).concepts.index_select(0, nodes.picture)
