@@ -31,7 +31,9 @@ from torch.nn import functional
 
 from nmn.config import Config
 from nmn.domain import Domain
+from nmn.errors import ShapeError
 from nmn.modules.base import Cost, Module, ModuleBank, Nodes
+from nmn.nn.competition import Competition
 from nmn.nn.features import Features, FeatureSize
 from nmn.nn.relations import Plane, RelativePositions
 from nmn.nn.soft_logic import IMPOSSIBLE, any_of, any_other, both, doubts, either, reached
@@ -57,6 +59,8 @@ class AttentionConfig(Config):
             things; things are few and cells many.
         empty_places: whether relations may mean cells with nothing in them, as in SHAPES.
         things: how probable it is at first that a cell has a thing, as a logit.
+        competition: whether neighbouring cells of a grid compete to stand for a thing, for pictures
+            in which things are larger than cells.
         sharpness: by how many logits a difference of one object decides a comparison of counts.
     """
 
@@ -65,6 +69,7 @@ class AttentionConfig(Config):
     starts: int = Field(32, gt=0)
     empty_places: bool = True
     things: float = 0.0
+    competition: bool = False
     sharpness: float = Field(6.0, gt=0)
 
 
@@ -96,9 +101,13 @@ class AttentionBank(ModuleBank):
     taught: ClassVar[tuple[str, ...]] = ("filter", "relate")
 
     def __init__(self, domain: Domain, size: FeatureSize, config: AttentionConfig) -> None:
-        super().__init__(domain, FeatureSize(size.channels))
+        # Without a competition it does not matter how cells lie.
+        super().__init__(domain, size if config.competition else FeatureSize(size.channels))
         self.config = config
         self.things = nn.Linear(size.channels, 1)
+        if config.competition and size.grid is None:
+            raise ShapeError("features", "a grid of cells, which compete", str(size))
+        self.competition = Competition(size.channels) if config.competition else None
         self.concepts = nn.Linear(size.channels, len(domain.concepts))
         self.relations: RelativePositions | Plane = (
             Plane(size.channels, len(domain.relations))
@@ -124,7 +133,11 @@ class AttentionBank(ModuleBank):
         logits[:, 0] += self.config.things
         seen = doubts(logits)
         known = {field.name: getattr(features, field.name) for field in fields(Features)}
-        things = seen[:, 0].masked_fill(~features.present, IMPOSSIBLE)
+        things = seen[:, 0]
+        if self.competition is not None and features.grid is not None:
+            won = self.competition(features.values, features.grid, soft=self.training)
+            things = both(things, won, soft=self.training)
+        things = things.masked_fill(~features.present, IMPOSSIBLE)
         starts = None
         if isinstance(self.relations, Plane):
             count = min(self.config.starts, things.shape[1])

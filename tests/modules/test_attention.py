@@ -9,7 +9,7 @@ from nmn.data.batch import collate
 from nmn.data.example import Example
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain, load_domain
-from nmn.errors import ExecutionError, ProgramTypeError
+from nmn.errors import ExecutionError, ProgramTypeError, ShapeError
 from nmn.execution.reference import ReferenceExecutor
 from nmn.execution.symbolic import SymbolicExecutor
 from nmn.modules import MODULES, build_bank, register
@@ -193,7 +193,8 @@ def test_parameter_shapes(shapes: Domain) -> None:
 def on_a_plane(domain: Domain, **values: float) -> AttentionBank:
     """A bank that knows the concepts by one channel each, and left, right, front and behind."""
     config = AttentionConfig(relations="plane", empty_places=False, **values)
-    bank = AttentionBank(domain, FeatureSize(len(domain.concepts)), config).eval()
+    size = FeatureSize(len(domain.concepts), (2, 6) if config.competition else None)
+    bank = AttentionBank(domain, size, config).eval()
     steps = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "front": (0.0, 1.0), "behind": (0.0, -1.0)}
     with torch.no_grad():
         bank.concepts.weight.copy_(20 * torch.eye(len(domain.concepts)))
@@ -260,6 +261,26 @@ def test_relations_start_from_the_things_of_a_picture(clevr: Domain) -> None:
     assert (every[0] < 1).nonzero().flatten().tolist() == [4, 5]
     few = run(on_a_plane(clevr, starts=3), program, seen(scene, clevr))[-1]
     torch.testing.assert_close(few, every)
+
+
+def test_of_a_thing_in_several_cells_one_is_meant(clevr: Domain) -> None:
+    bank = on_a_plane(clevr, competition=True)
+    assert bank.competition is not None
+    with torch.no_grad():
+        bank.competition.rank.weight.zero_()
+        bank.competition.rank.weight[0, clevr.concepts.index("metal")] = 1.0
+    values = torch.zeros(1, len(clevr.concepts), 2, 6)
+    values[0, clevr.concepts.index("red"), :, :3] = 1
+    values[0, clevr.concepts.index("metal")] = torch.tensor([[0.1, 0.3, 0.2, 0, 0, 0.9]] * 2)
+    values[0, clevr.concepts.index("metal"), 1] -= 0.05
+    features = grid_features(values)
+    assert run(bank, parse_program("count(find[red])"), features)[-1][0, 0] == 1
+    assert (run(bank, parse_program("find[red]"), features)[-1][0] < 1).nonzero().item() == 1
+    bank.train()
+    soft = bank.mask_probabilities(run(bank, parse_program("find[red]"), features)[-1])
+    assert soft.sum() < 1.5
+    with pytest.raises(ShapeError, match="wanted a grid of cells, which compete"):
+        AttentionBank(clevr, FeatureSize(8), AttentionConfig(competition=True))
 
 
 def test_certain_masks_are_read_as_they_were_made(clevr: Domain) -> None:

@@ -1,0 +1,37 @@
+import torch
+
+from nmn.nn.competition import Competition
+
+
+def with_ranks(ranks: list[list[float]]) -> tuple[Competition, torch.Tensor, tuple[int, int]]:
+    competition = Competition(1)
+    with torch.no_grad():
+        competition.rank.weight.fill_(1.0)
+        competition.rank.bias.zero_()
+    grid = (len(ranks), len(ranks[0]))
+    return competition, torch.tensor(ranks).view(1, -1, 1), grid
+
+
+def test_it_is_the_softmax_of_each_neighbourhood() -> None:
+    torch.manual_seed(0)
+    ranks = torch.randn(3, 4)
+    competition, values, grid = with_ranks(ranks.tolist())
+    doubt = competition(values, grid, soft=True).view(grid)
+    middle = ranks[0:3, 0:3].exp()
+    torch.testing.assert_close(1 / (1 + doubt[1, 1]), ranks[1, 1].exp() / middle.sum())
+    corner = ranks[0:2, 2:4].exp()
+    torch.testing.assert_close(1 / (1 + doubt[0, 3]), ranks[0, 3].exp() / corner.sum())
+
+
+def test_hardened_the_highest_wins_where_it_is_the_only_one() -> None:
+    competition, values, grid = with_ranks([[0.0, 1.0, 0.9, 0.0, 2.0], [0.0, 0.5, 0.0, 0.0, 2.0]])
+    won = competition(values, grid, soft=False).view(grid) < 1
+    assert won.nonzero().tolist() == [[0, 1]]  # of two that are as high none does
+
+
+def test_all_of_a_neighbourhood_learn() -> None:
+    competition, values, grid = with_ranks([[0.3, 0.1], [0.0, 0.2]])
+    values.requires_grad_()
+    competition(values, grid, soft=True)[0, 0].backward()
+    assert values.grad is not None
+    assert (values.grad != 0).all()
