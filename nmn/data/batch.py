@@ -48,6 +48,25 @@ class Batch:
         """That of the picture of a question."""
         return self.sights[int(self.picture[question])] if self.sights else None
 
+    def known_scenes(self) -> list[tuple[Scene, Sight]]:
+        """What is in each picture, and seen of it where, for those who learn from it.
+
+        Raises:
+            DataError: a picture of which that is not known.
+        """
+        scenes: dict[int, Scene] = {}
+        for picture, scene in zip(self.picture.tolist(), self.scenes, strict=True):
+            if scene is not None:
+                scenes[picture] = scene
+        known = []
+        for picture in range(len(self.pictures)):
+            sight = self.sights[picture] if self.sights else None
+            if picture not in scenes or sight is None:
+                problem = "to learn from scenes, they and what is seen of them where must be known"
+                raise DataError("batch", problem, f"picture {picture}")
+            known.append((scenes[picture], sight))
+        return known
+
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         names = ("pictures", "picture", "tokens", "answers")

@@ -16,11 +16,9 @@ from torch import Tensor
 from nmn.data.batch import Batch
 from nmn.data.sight import NOTHING
 from nmn.domain import Domain
-from nmn.errors import DataError
 from nmn.modules.base import ModuleBank, Nodes
 from nmn.nn.features import Features
 from nmn.program.ops import OPERATIONS, arguments_of
-from nmn.scene.scene import Scene
 
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, where single precision has no more digits."""
@@ -113,23 +111,14 @@ def truth_of(batch: Batch, domain: Domain) -> Truth:
         DataError: a picture without scene or sight.
     """
     device = batch.pictures.device
-    scenes: dict[int, Scene] = {}
-    for picture, scene in zip(batch.picture.tolist(), batch.scenes, strict=True):
-        if scene is not None:
-            scenes[picture] = scene
-    cells = []
-    for picture in range(len(batch.pictures)):
-        sight = batch.sights[picture] if batch.sights else None
-        if sight is None or picture not in scenes:
-            problem = "supervision by scenes needs scenes, and what of them is seen where"
-            raise DataError("batch", problem, f"picture {picture}")
-        cells.append(torch.from_numpy(sight.cells).flatten().long())
-    most = max(len(scene.objects) for scene in scenes.values())
+    known = batch.known_scenes()
+    cells = [torch.from_numpy(sight.cells).flatten().long() for _, sight in known]
+    most = max(len(scene.objects) for scene, _ in known)
     present = torch.zeros(len(cells), most, dtype=torch.bool)
     concepts = torch.zeros(len(cells), len(domain.concepts), most, dtype=torch.bool)
     relations = torch.zeros(len(cells), len(domain.relations), most, most, dtype=torch.bool)
     number = {concept: index for index, concept in enumerate(domain.concepts)}
-    for picture, scene in scenes.items():
+    for picture, (scene, _) in enumerate(known):
         for place, item in enumerate(scene.objects):
             present[picture, place] = True
             concepts[picture, [number[name] for name in item.attributes.values()], place] = True

@@ -52,8 +52,9 @@ def targets_of(batch: Batch, domain: Domain, grid: tuple[int, int]) -> Targets:
             or another scene.
     """
     device = batch.pictures.device
-    scenes = scenes_of_pictures(batch)
-    sights = [_checked(row, batch, scenes[row], grid) for row in range(len(batch.pictures))]
+    pairs = batch.known_scenes()
+    scenes = [scene for scene, _ in pairs]
+    sights = [_checked(row, *pair, grid) for row, pair in enumerate(pairs)]
     counts = [len(scene.objects) for scene in scenes]
     cells = torch.stack([torch.from_numpy(sight.cells).flatten().long() for sight in sights])
     begins = torch.tensor([0, *counts]).cumsum(0)[:-1]
@@ -100,27 +101,8 @@ def mirrored(batch: Batch, pictures: Sequence[int]) -> Batch:
     return replace(batch, pictures=seen, sights=tuple(sights))
 
 
-def scenes_of_pictures(batch: Batch) -> list[Scene]:
-    """The scene of each picture of a batch.
-
-    Raises:
-        DataError: a picture has none.
-    """
-    found: dict[int, Scene] = {}
-    for picture, scene in zip(batch.picture.tolist(), batch.scenes, strict=True):
-        if scene is not None:
-            found[picture] = scene
-    for row in range(len(batch.pictures)):
-        if row not in found:
-            raise DataError("batch", "a scene parser learns from scene graphs", f"picture {row}")
-    return [found[row] for row in range(len(batch.pictures))]
-
-
-def _checked(row: int, batch: Batch, scene: Scene, grid: tuple[int, int]) -> Sight:
+def _checked(row: int, scene: Scene, sight: Sight, grid: tuple[int, int]) -> Sight:
     where = f"picture {row}"
-    sight = batch.sights[row] if row < len(batch.sights) else None
-    if sight is None:
-        raise DataError("batch", "a scene parser learns from what is seen where (sights)", where)
     if sight.cells.shape != grid:
         raise DataError("batch", f"a sight of {sight.cells.shape} cells; wanted {grid}", where)
     if len(sight.ground) != len(scene.objects):
