@@ -80,3 +80,14 @@ def grid_positions(height: int, width: int) -> Float[Tensor, "cell 2"]:
     y = (torch.arange(height) * 2 + 1) / height - 1
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     return torch.stack([columns.flatten(), rows.flatten()], dim=1)
+
+
+def check_size(pictures: Float[Tensor, "picture 3 height width"], width: int, height: int) -> None:
+    """Refuse pictures of another size than a stem was built for.
+
+    Raises:
+        ShapeError: they are.
+    """
+    got = pictures.shape[-1], pictures.shape[-2]
+    if got != (width, height):
+        raise ShapeError("pictures", f"{width}x{height}", f"{got[0]}x{got[1]}")

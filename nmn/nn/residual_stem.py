@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nmn.config import Config
-from nmn.errors import ShapeError
-from nmn.nn.features import Features, FeatureSize, grid_features
+from nmn.nn.features import Features, FeatureSize, check_size, grid_features
 
 _MAX_CHANNELS = 4096
 
@@ -93,10 +92,7 @@ class ResidualStem(nn.Module):
         Raises:
             ShapeError: pictures of another size than the stem was built for.
         """
-        height, width = pictures.shape[-2:]
-        if (height, width) != (self.config.height, self.config.width):
-            wanted = f"{self.config.width}x{self.config.height}"
-            raise ShapeError("pictures", wanted, f"{width}x{height}")
+        check_size(pictures, self.config.width, self.config.height)
         centred = (pictures - 0.5).contiguous(memory_format=torch.channels_last)
         with self._precision(centred):
             maps = self.layers(centred)

@@ -7,8 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.config import Config
-from nmn.errors import ShapeError
-from nmn.nn.features import Features, FeatureSize, grid_features
+from nmn.nn.features import Features, FeatureSize, check_size, grid_features
 
 _MAX_CHANNELS = 4096
 
@@ -71,9 +70,6 @@ class Stem(nn.Module):
         Raises:
             ShapeError: pictures of another size than the stem was built for.
         """
-        height, width = pictures.shape[-2:]
-        if (height, width) != (self.config.height, self.config.width):
-            wanted = f"{self.config.width}x{self.config.height}"
-            raise ShapeError("pictures", wanted, f"{width}x{height}")
+        check_size(pictures, self.config.width, self.config.height)
         features: Features = grid_features(self.layers(pictures))
         return features
