@@ -31,7 +31,7 @@ from nmn.training.evaluate import answer_all, evaluation
 from nmn.training.faithfulness import masks_of
 from nmn.training.models import supervision_of
 from nmn.training.preset import ClevrDataConfig, TrainPreset
-from nmn.training.selection import open_questions, with_scenes, with_sights
+from nmn.training.selection import open_questions, with_truth
 
 COLORS = Look().colors
 DARKER = {name: [round(0.6 * level) for level in color] for name, color in COLORS.items()}
@@ -70,9 +70,8 @@ def measure(checkpoint: Checkpoint, folder: Path, split: str, images: str = ":")
     except ConfigError:
         steps = False
     data = open_questions(checkpoint.preset, folder, split, images)
-    data = with_scenes(data, folder, split)
     if steps:
-        data = with_sights(data, checkpoint.preset, folder, split)
+        data = with_truth(data, checkpoint.preset, folder, split)
     parser = GrammarParser(checkpoint.domain)
     report = evaluation(checkpoint, answer_all(checkpoint, data, parser, steps=steps))
     row = {name: report[name] for name in ("accuracy", "correct", "total", "interval", "by_root")}

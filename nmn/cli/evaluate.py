@@ -57,7 +57,7 @@ def evaluate(
     from nmn.training.evaluate import answer_all, evaluation
     from nmn.training.faithfulness import masks_of
     from nmn.training.models import supervision_of
-    from nmn.training.selection import has_scenes, open_questions, with_scenes, with_sights
+    from nmn.training.selection import has_scenes, open_questions, with_scenes, with_truth
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     loaded.model.to(device_of(device))
@@ -66,8 +66,7 @@ def evaluate(
     with progress_bar(hidden=as_json) as stage:
         questions = open_questions(loaded.preset, data, split, images, limit, stage)
         if faithfulness:
-            questions = with_scenes(questions, data, split)
-            questions = with_sights(questions, loaded.preset, data, split, stage)
+            questions = with_truth(questions, loaded.preset, data, split, stage)
         elif has_scenes(data, split):
             questions = with_scenes(questions, data, split, skip_bad=True)
         total = len(questions)

@@ -34,7 +34,7 @@ def inspect(
     from nmn.parsing.grammar_parser import shared_parser
     from nmn.training.checkpoint import find_checkpoint, load_checkpoint
     from nmn.training.evaluate import answer_all, traces_of
-    from nmn.training.selection import has_scenes, open_questions, with_scenes, with_sights
+    from nmn.training.selection import has_scenes, open_questions, with_truth
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     loaded.model.to(device_of(device))
@@ -42,8 +42,7 @@ def inspect(
         limit = None if errors else count
         questions = open_questions(loaded.preset, data, split, images, limit, stage)
         if truth and has_scenes(data, split):
-            questions = with_scenes(questions, data, split)
-            questions = with_sights(questions, loaded.preset, data, split, stage)
+            questions = with_truth(questions, loaded.preset, data, split, stage)
         total = len(questions)
         answers = answer_all(
             loaded,

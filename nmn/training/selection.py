@@ -136,6 +136,17 @@ def with_scenes(
     return replace(chosen, data=replace(data, scenes=scenes))
 
 
+def with_truth(
+    chosen: Selection, preset: TrainPreset, folder: Path, split: str, stage: Stage = silent
+) -> Selection:
+    """The same with all that is known of its pictures: scenes, and what is seen of them where.
+
+    Raises:
+        DataError: see `with_scenes` and `with_sights`.
+    """
+    return with_sights(with_scenes(chosen, folder, split), preset, folder, split, stage)
+
+
 def with_sights(
     chosen: Selection, preset: TrainPreset, folder: Path, split: str, stage: Stage = silent
 ) -> Selection:
