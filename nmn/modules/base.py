@@ -192,9 +192,16 @@ class ModuleBank(nn.Module, ABC):
     def answer_cost(self, cells: int) -> Cost:
         """What reading the answer off a row takes."""
 
-    def certain(self, meant: Bool[Tensor, "node cell"]) -> Tensor:
-        """Rows of Mask which mean exactly these cells, in families whose masks are taught."""
-        raise NotImplementedError
+    def certain(
+        self,
+        meant: Bool[Tensor, "node cell"],  # noqa: ARG002 - for families with masks to teach
+    ) -> Tensor:
+        """Rows of Mask which mean exactly these cells, in families with operations to teach.
+
+        Raises:
+            TypeError: the family has none.
+        """
+        raise TypeError(f"{type(self).__name__} has no masks that could be taught")
 
     def stands(
         self,

@@ -196,3 +196,11 @@ def test_in_half_precision_rows_are_narrow_and_near(clevr: Domain) -> None:
     for got, wanted in zip(narrow, wide, strict=True):
         allowed = 0.05 * wanted.abs().max().item()
         torch.testing.assert_close(got.float(), wanted, rtol=0.1, atol=allowed)
+
+
+def test_there_is_nothing_to_teach_by_scenes(clevr: Domain) -> None:
+    values = {"classifier_channels": 4, "hidden": 8}
+    bank = ResidualBank(clevr, FeatureSize(6, (2, 3)), ConvolutionalConfig(**values))
+    assert bank.taught == ()
+    with pytest.raises(TypeError, match="ResidualBank has no masks"):
+        bank.certain(torch.ones(1, 6, dtype=torch.bool))
