@@ -37,7 +37,6 @@ class ModuleNetworkConfig(Config):
     """
 
     kind: Literal["modules"] = "modules"
-
     stem: AnyStemConfig = StemConfig()
     family: str = "attention"
     bank: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
@@ -85,7 +84,7 @@ class ModuleNetwork(Model):
         return min(questions, most), "model.batched.questions_at_once"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Negative log-likelihood of the right answers, given the programs; see `Config`.
+        """Negative log-likelihood of the right answers, given the programs, and with scenes that of masks.
 
         Raises:
             DataError: a question without program or answer, or without what supervision needs.

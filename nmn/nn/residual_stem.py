@@ -65,8 +65,7 @@ class ResidualStemConfig(Config):
 class ResidualStem(nn.Module):
     """Levels of residual blocks (He et al. 2016), batch-normalised, as deep as is cheap on a CPU.
 
-    The first convolution looks at patches that overlap by half; that is a fourth of the work of
-    two halving convolutions, and no less accurate here.
+    The first convolution looks at patches that overlap by half.
     """
 
     def __init__(self, config: ResidualStemConfig) -> None:
