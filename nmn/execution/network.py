@@ -84,7 +84,7 @@ class ModuleNetwork(Model):
         return min(questions, most), "model.batched.questions_at_once"
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Negative log-likelihood of the right answers, given the programs, and with scenes that of masks.
+        """Negative log-likelihood of the right answers, and with scenes that of right masks.
 
         Raises:
             DataError: a question without program or answer, or without what supervision needs.
