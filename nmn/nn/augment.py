@@ -47,31 +47,48 @@ def augment(
     """
 
     def amounts(low: float, high: float, channels: int = 1) -> Tensor:
-        drawn = torch.rand(len(pictures), channels, 1, 1, generator=generator)
+        drawn = torch.rand(len(pictures), 1, channels, generator=generator)
         return (low + (high - low) * drawn).to(pictures)
 
     def factors(most: float, channels: int = 1) -> Tensor:
         return amounts(1 - most, 1 + most, channels)
 
-    weights = pictures.new_tensor(_BRIGHTNESS).view(1, 3, 1, 1)
     if config.blur:
-        pictures = pictures.lerp(_means(pictures, 3), amounts(0.0, config.blur))
-    if config.colour or config.chroma_blur:
-        grey = (pictures * weights).sum(1, keepdim=True)
+        pictures = pictures.lerp(_means(pictures, 3), amounts(0.0, config.blur)[..., None])
+    if config.chroma_blur:
+        share = amounts(0.0, config.chroma_blur)[..., None]
+        grey = (pictures * pictures.new_tensor(_BRIGHTNESS).view(1, 3, 1, 1)).sum(1, keepdim=True)
         chroma = pictures - grey
-        if config.chroma_blur:
-            chroma = chroma.lerp(_means(chroma, 5), amounts(0.0, config.chroma_blur))
-        pictures = (grey + factors(config.colour) * chroma) * factors(config.colour, channels=3)
-    if config.light:
-        middle = pictures.mean((1, 2, 3), keepdim=True)
-        pictures = (pictures - middle) * factors(config.light) + middle * factors(config.light)
+        pictures = grey + chroma.lerp(_means(chroma, 5), share)
+    # Pixel by pixel, in one place of memory: at this size that is most of what it takes.
+    pixels = pictures.permute(0, 2, 3, 1).flatten(1, 2)
+    if config.colour or config.light:
+        saturation, gains = factors(config.colour), factors(config.colour, channels=3)
+        contrast, brightness = factors(config.light), factors(config.light)
+        pixels = _coloured(pixels, saturation, gains, contrast, brightness)
+    else:
+        pixels = pixels.clone()
     if config.gamma:
-        pictures = pictures.clamp(1e-4, 1) ** factors(config.gamma)
+        pixels.clamp_(1e-4, 1).pow_(factors(config.gamma))
     if config.noise:
         # numbers for one picture, used for all, are cheaper by far and no less noisy
-        drawn = torch.randn(pictures.shape[1:], generator=generator).to(pictures)
-        pictures = pictures + amounts(0.0, config.noise) * drawn
-    return pictures.clamp(0, 1)
+        drawn = torch.randn(pixels.shape[1:], generator=generator).to(pixels)
+        pixels.addcmul_(amounts(0.0, config.noise), drawn[None])
+    return pixels.clamp_(0, 1).unflatten(1, pictures.shape[2:]).permute(0, 3, 1, 2)
+
+
+def _coloured(
+    pixels: Float[Tensor, "picture pixel 3"],
+    saturation: Float[Tensor, "picture 1 1"],
+    gains: Float[Tensor, "picture 1 3"],
+    contrast: Float[Tensor, "picture 1 1"],
+    brightness: Float[Tensor, "picture 1 1"],
+) -> Float[Tensor, "picture pixel 3"]:
+    """Colours farther from grey and from the picture's mean, all as one linear map a picture."""
+    grey = pixels.new_tensor(_BRIGHTNESS)[:, None].expand(3, 3)  # of a row, to each channel
+    map_ = (saturation * torch.eye(3).to(pixels) + (1 - saturation) * grey) * gains
+    mean = (pixels.mean(1, keepdim=True) @ map_).mean(2, keepdim=True)
+    return torch.baddbmm((brightness - contrast) * mean, pixels, contrast * map_)
 
 
 def _means(pictures: Tensor, side: int) -> Tensor:

@@ -35,6 +35,30 @@ def test_grey_stays_grey_without_changes_of_colour() -> None:
     torch.testing.assert_close(made, made[:, :1, :1, :1].expand_as(made))
 
 
+def test_colour_and_light_are_the_steps_they_stand_for() -> None:
+    random = torch.Generator().manual_seed(5)
+    made = augment(PICTURES, AugmentConfig(light=0.1, colour=0.1), random)
+    random = torch.Generator().manual_seed(5)
+
+    def drawn(channels: int) -> torch.Tensor:
+        numbers = torch.rand(len(PICTURES), channels, 1, 1, generator=random)
+        return 0.9 + 0.2 * numbers
+
+    saturation, gains, contrast, brightness = drawn(1), drawn(3), drawn(1), drawn(1)
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    grey = (PICTURES * weights).sum(1, keepdim=True)
+    wanted = (grey + saturation * (PICTURES - grey)) * gains
+    mean = wanted.mean((1, 2, 3), keepdim=True)
+    wanted = (wanted - mean) * contrast + mean * brightness
+    torch.testing.assert_close(made, wanted.clamp(0, 1))
+
+
+def test_pictures_are_left_as_they_were() -> None:
+    before = PICTURES.clone()
+    changed(ALL)
+    torch.testing.assert_close(PICTURES, before, atol=0, rtol=0)
+
+
 def test_blurred_colour_leaves_brightness_alone() -> None:
     made = changed(AugmentConfig(chroma_blur=1.0))
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
