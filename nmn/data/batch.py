@@ -49,7 +49,7 @@ class Batch:
         return self.sights[int(self.picture[question])] if self.sights else None
 
     def known_scenes(self) -> list[tuple[Scene, Sight]]:
-        """What is in each picture, and seen of it where, for those who learn from it.
+        """What is in each picture, and seen of it where, to learn or to judge from.
 
         Raises:
             DataError: a picture of which that is not known.
@@ -62,7 +62,7 @@ class Batch:
         for picture in range(len(self.pictures)):
             sight = self.sights[picture] if self.sights else None
             if picture not in scenes or sight is None:
-                problem = "to learn from scenes, they and what is seen of them where must be known"
+                problem = "wanted its scene and what is seen of it where; neither may be missing"
                 raise DataError("batch", problem, f"picture {picture}")
             known.append((scenes[picture], sight))
         return known

@@ -74,7 +74,8 @@ def augment(
         # numbers for one picture, used for all, are cheaper by far and no less noisy
         drawn = torch.randn(pixels.shape[1:], generator=generator).to(pixels)
         pixels.addcmul_(amounts(0.0, config.noise), drawn[None])
-    return pixels.clamp_(0, 1).unflatten(1, pictures.shape[2:]).permute(0, 3, 1, 2)
+    height, width = pictures.shape[2:]
+    return pixels.clamp_(0, 1).view(-1, height, width, 3).permute(0, 3, 1, 2)
 
 
 def _coloured(

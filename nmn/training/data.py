@@ -132,5 +132,5 @@ def _read(preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: St
 
 def _added(preset: TrainPreset, added: AddedData, scenes: bool, stage: Stage) -> list[Part]:
     data = _read(preset, added.folder, added.split, scenes, stage)
-    rows = np.array(select(data, added.images).rows)
+    rows = np.array(select(data, added.images, setting="data.added.images").rows)
     return [Part(data, rows)] * added.times

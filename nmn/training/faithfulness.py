@@ -96,7 +96,8 @@ def check_masks(
         DataError: a question without scene, or a picture without sight.
     """
     rows, pictures, meant = _meant(masks, programs, batch)
-    place = (_shown(batch) - NOTHING)[pictures].to(masks.values.device)
+    cells = [torch.from_numpy(sight.cells).flatten().long() for _, sight in batch.known_scenes()]
+    place = (torch.stack(cells) - NOTHING)[pictures].to(masks.values.device)
     largest = masks.values.new_zeros(len(rows), meant.shape[1] + 1)
     largest = largest.scatter_reduce(1, place, masks.values[rows].detach(), "amax").cpu()
     stray, claimed = largest[:, 0] > MEANT, largest[:, 1:] > MEANT
@@ -153,18 +154,6 @@ def faithfulness(answers: Iterable[CheckedAnswer]) -> dict[str, Any]:
             "first_wrong_step": dict(wrong.most_common()),
         },
     }
-
-
-def _shown(batch: Batch) -> Int[Tensor, "picture cell"]:
-    """The object that each cell shows."""
-    found = []
-    for picture in range(len(batch.pictures)):
-        sight = batch.sights[picture] if batch.sights else None
-        if sight is None:
-            problem = "it is not known what is seen where; wanted it for faithfulness"
-            raise DataError("batch", problem, f"picture {picture}")
-        found.append(torch.from_numpy(sight.cells).flatten().long())
-    return torch.stack(found)
 
 
 def _meant(

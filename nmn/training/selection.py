@@ -58,19 +58,25 @@ class Selection:
         return (self[index] for index in range(len(self)))
 
 
-def select(data: Dataset, images: str = ALL_IMAGES, limit: int | None = None) -> Selection:
+def select(
+    data: Dataset,
+    images: str = ALL_IMAGES,
+    limit: int | None = None,
+    setting: str = "--images",
+) -> Selection:
     """Some questions; those about one picture come one after the other.
 
     Args:
         images: image indices `FROM:TO`, without `TO` itself; either may be left out.
         limit: at most so many questions.
+        setting: what said `images`, for messages.
 
     Raises:
         ConfigError: `images` says something else, or there is no question about them.
     """
     found = _SPAN.fullmatch(images)
     if found is None:
-        raise ConfigError("--images", f"wanted FROM:TO, e.g. 0:500 or 500:, got '{images}'")
+        raise ConfigError(setting, f"wanted FROM:TO, e.g. 0:500 or 500:, got '{images}'")
     indices = images_of(data)
     begin = int(found[1] or 0)
     chosen = (indices >= begin) & (indices < (int(found[2]) if found[2] else np.inf))
@@ -78,7 +84,7 @@ def select(data: Dataset, images: str = ALL_IMAGES, limit: int | None = None) ->
     rows = rows[np.argsort(indices[rows], kind="stable")][:limit]
     if not len(rows):
         problem = f"{data.name} has no questions about the images {images}"
-        raise ConfigError("--images", problem)
+        raise ConfigError(setting, problem)
     return Selection(data, rows.tolist())
 
 

@@ -131,7 +131,7 @@ def test_families_that_mean_whole_regions(clevr: Domain) -> None:
 
 def test_what_supervision_needs(clevr: Domain) -> None:
     for scene, sight in ((None, SIGHT), (SCENE, None)):
-        with pytest.raises(DataError, match="picture 0: to learn from scenes"):
+        with pytest.raises(DataError, match="picture 0: wanted its scene"):
             truth_of(batch_of(clevr, scene, sight), clevr)
 
 

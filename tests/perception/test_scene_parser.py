@@ -204,5 +204,5 @@ def test_what_it_cannot_do_is_refused(shapes: Domain) -> None:
         parser.parse(torch.zeros(1, 3, 30, 30))
     with pytest.raises(DataError, match="question 0: the model executes programs"):
         parser.predict(replace(questions("exists(scene)"), programs=(None,)))
-    with pytest.raises(DataError, match="to learn from scenes"):
+    with pytest.raises(DataError, match="wanted its scene"):
         parser.loss(questions("exists(scene)"), torch.Generator())

@@ -68,9 +68,9 @@ def test_a_mirrored_picture_has_what_it_shows_mirrored() -> None:
 @pytest.mark.parametrize(
     ("scenes", "sights", "problem"),
     [
-        ((None,), (sight(),), "picture 0: to learn from scenes"),
-        ((scene(RED, BLUE),), (), "picture 0: to learn from scenes"),
-        ((scene(RED, BLUE),), (None,), "picture 0: to learn from scenes"),
+        ((None,), (sight(),), "picture 0: wanted its scene"),
+        ((scene(RED, BLUE),), (), "picture 0: wanted its scene"),
+        ((scene(RED, BLUE),), (None,), "picture 0: wanted its scene"),
         ((scene(RED, BLUE),), (sight(((0, 1),)),), r"\(1, 2\) cells; wanted \(4, 6\)"),
         ((scene(RED),), (sight(),), "a sight of 2 objects; its scene has 1"),
     ],

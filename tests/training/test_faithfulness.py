@@ -93,7 +93,7 @@ def test_programs_that_mean_nothing_are_left_out() -> None:
 def test_without_scenes_nothing_can_be_said() -> None:
     with pytest.raises(DataError, match="question 0: there is no scene graph"):
         check_masks(table(ALL, ALL), [COUNT_RED], batch(None))
-    with pytest.raises(DataError, match="picture 0: it is not known what is seen where"):
+    with pytest.raises(DataError, match="picture 0: wanted its scene and what is seen"):
         check_masks(table(ALL, ALL), [COUNT_RED], batch(scene("red", "red", "red"), sight=False))
 
 
