@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from nmn.data.batch import Batch
 from nmn.data.sight import NOTHING
@@ -76,25 +77,36 @@ def scene_loss(
     """
     objects = truth.present.shape[1]
     stands = bank.stands(features)
-    shows = truth.cells != NOTHING
+    shows = near = truth.cells != NOTHING
     count = truth.present.sum().clamp_min(1)
     losses = {}
     if stands is not None:
         # One cell of each object is to stand for it: the one that does so most.
-        shows &= _largest(stands.detach(), truth.cells, objects)
+        shows = shows & _largest(stands.detach(), truth.cells, objects)
+        if features.grid is not None:
+            near = _around(shows, truth.cells, features.grid)
         losses["scene"] = _cross_entropy(stands, shows).sum() / count
     for operation in bank.taught:
         chosen = _LESSONS[operation](truth, bank.domain)
         chosen = chosen.some(lessons * len(truth.present), generator)
         if not len(chosen.argument):
             continue
-        place = torch.where(shows, truth.cells, objects)[chosen.picture]
+        # The cells around it are to know as well what an object is like: they may come to stand
+        # for it.
+        spread = stands is not None and operation == "filter"
+        place = torch.where(near if spread else shows, truth.cells, objects)[chosen.picture]
         given = torch.cat([chosen.given, chosen.given.new_zeros(len(place), 1)], 1)
         masks = _masks(bank, operation, chosen, bank.certain(given.gather(1, place)), features)
-        largest = masks.new_zeros(len(masks), objects + 1).scatter_reduce(1, place, masks, "amax")
-        errors = _cross_entropy(largest[:, :-1], chosen.wanted)
-        seen = torch.zeros_like(given).scatter(1, place, value=True)[:, :-1]
-        errors = errors.masked_fill(~seen, 0.0).sum()
+        none = masks.new_zeros(len(masks), objects + 1)
+        if spread:
+            wanted = torch.cat([chosen.wanted, chosen.wanted.new_zeros(len(place), 1)], 1)
+            wrong = _cross_entropy(masks, wanted.gather(1, place))
+            errors = none.scatter_reduce(1, place, wrong, "mean", include_self=False)[:, :-1]
+        else:
+            largest = none.scatter_reduce(1, place, masks, "amax")[:, :-1]
+            seen = torch.zeros_like(given).scatter(1, place, value=True)[:, :-1]
+            errors = _cross_entropy(largest, chosen.wanted).masked_fill(~seen, 0.0)
+        errors = errors.sum()
         if stands is None:
             nothing = _cross_entropy(masks, torch.zeros_like(masks, dtype=torch.bool))
             errors = errors + nothing.masked_fill(place != objects, 0.0).sum() / masks.shape[1]
@@ -179,6 +191,18 @@ _LESSONS: Mapping[str, Callable[[Truth, Domain], Lessons]] = {
 def _cross_entropy(probabilities: Tensor, wanted: Tensor) -> Tensor:
     right = torch.where(wanted, probabilities, 1 - probabilities)
     return -right.clamp_min(_SMALLEST).log()
+
+
+def _around(
+    chosen: Bool[Tensor, "picture cell"],
+    cells: Int[Tensor, "picture cell"],
+    grid: tuple[int, int],
+) -> Bool[Tensor, "picture cell"]:
+    """The chosen cells and those next to them that show the same object."""
+    objects = torch.where(chosen, cells, NOTHING).to(torch.float32).view(-1, 1, *grid)
+    padded = functional.pad(objects, [1] * 4, value=NOTHING)
+    alike = functional.unfold(padded, 3) == cells[:, None]
+    return alike.any(1) & (cells != NOTHING)
 
 
 def _largest(

@@ -55,10 +55,14 @@ class AttentionConfig(Config):
             of any kind. `plane`: each cell says where on a plane its thing stands, and a relation
             is a direction in it: for pictures in which things are smaller or larger than cells.
         offsets: entries of such a table in each direction, over [-2, 2].
+        hidden: channels of a layer, on features and the position of the cell, that all is read off;
+            0 for none.
         starts: with `plane`, relations start from at most so many cells of a picture, those with
             things; things are few and cells many.
         empty_places: whether relations may mean cells with nothing in them, as in SHAPES.
         things: how probable it is at first that a cell has a thing, as a logit.
+        exclusive: whether a thing has at most one value of each attribute. Else a concept holds
+            whatever others do.
         competition: whether neighbouring cells of a grid compete to stand for a thing, for pictures
             in which things are larger than cells.
         sharpness: by how many logits a difference of one object decides a comparison of counts.
@@ -66,9 +70,11 @@ class AttentionConfig(Config):
 
     relations: Literal["table", "plane"] = "table"
     offsets: int = Field(7, gt=1, le=255)
+    hidden: int = Field(0, ge=0, le=4096)
     starts: int = Field(32, gt=0)
     empty_places: bool = True
     things: float = 0.0
+    exclusive: bool = False
     competition: bool = False
     sharpness: float = Field(6.0, gt=0)
 
@@ -104,13 +110,15 @@ class AttentionBank(ModuleBank):
         # Without a competition it does not matter how cells lie.
         super().__init__(domain, size if config.competition else FeatureSize(size.channels))
         self.config = config
-        self.things = nn.Linear(size.channels, 1)
+        channels = config.hidden or size.channels
+        self.hidden = nn.Linear(size.channels + 2, channels) if config.hidden else None
+        self.things = nn.Linear(channels, 1)
         if config.competition and size.grid is None:
             raise ShapeError("features", "a grid of cells, which compete", str(size))
-        self.competition = Competition(size.channels) if config.competition else None
-        self.concepts = nn.Linear(size.channels, len(domain.concepts))
+        self.competition = Competition(channels) if config.competition else None
+        self.concepts = nn.Linear(channels, len(domain.concepts))
         self.relations: RelativePositions | Plane = (
-            Plane(size.channels, len(domain.relations))
+            Plane(channels, len(domain.relations))
             if config.relations == "plane"
             else RelativePositions(len(domain.relations), config.offsets)
         )
@@ -120,38 +128,57 @@ class AttentionBank(ModuleBank):
         ]
         self.register_buffer("_belongs", torch.tensor(belongs), persistent=False)
         self._belongs: Tensor
+        alike = self._belongs.T.float() @ self._belongs.float()
+        self.register_buffer("_rivals", alike.fill_diagonal_(0.0), persistent=False)
+        self._rivals: Tensor
         self._answers = _AnswerColumns(domain)
 
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
+        values = features.values
+        if self.hidden is not None:
+            cells = torch.cat([values, features.positions.to(values.dtype)], 2)
+            values = functional.relu(self.hidden(cells))
         weight = torch.cat([self.things.weight, self.concepts.weight])
         bias = torch.cat([self.things.bias, self.concepts.bias])
-        logits = functional.linear(features.values, weight, bias).transpose(1, 2)
+        logits = functional.linear(values, weight, bias).transpose(1, 2)
         # Logits of narrow types are doubts in single precision: masks keep their differences.
-        dtype = torch.promote_types(features.values.dtype, torch.float32)
+        dtype = torch.promote_types(values.dtype, torch.float32)
         logits = logits.to(dtype).contiguous()
         logits[:, 0] += self.config.things
         seen = doubts(logits)
         known = {field.name: getattr(features, field.name) for field in fields(Features)}
-        things = seen[:, 0]
+        things, places = seen[:, 0], None
+        if isinstance(self.relations, Plane):
+            places = self.relations.places(values, features.positions)
         if self.competition is not None and features.grid is not None:
-            won = self.competition(features.values, features.grid, soft=self.training)
+            won = self.competition(values, places, features.grid, soft=self.training)
             things = both(things, won, soft=self.training)
         things = things.masked_fill(~features.present, IMPOSSIBLE)
         starts = None
-        if isinstance(self.relations, Plane):
+        if isinstance(self.relations, Plane) and places is not None:
             count = min(self.config.starts, things.shape[1])
             starts = things.detach().topk(count, largest=False, sorted=False).indices
-            relations = doubts(self.relations(features.values, features.positions, starts))
+            relations = doubts(self.relations(places, starts))
         else:
             relations = self._relations(features)
         return AttentionFeatures(
             **known,
             things=things,
-            concepts=seen[:, 1:].contiguous(),
+            concepts=self._against_rivals(seen[:, 1:].contiguous()),
             relations=relations,
             starts=starts,
         )
+
+    def _against_rivals(self, seen: Float[Tensor, "picture concept cell"]) -> Tensor:
+        """Doubts of concepts, each against the other values of its attribute and none of them.
+
+        The odds of a value are `exp(z_v) / (1 + sum_u exp(z_u))`, as of a softmax.
+        """
+        if not self.config.exclusive:
+            return seen
+        others = self._rivals.to(seen.dtype) @ seen.reciprocal()
+        return (seen * (1 + others)).clamp_max(IMPOSSIBLE)
 
     def look(
         self,

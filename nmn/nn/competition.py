@@ -1,5 +1,7 @@
 """Neighbouring cells that compete to stand for the same thing."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,6 +10,9 @@ from torch.nn import functional
 from nmn.nn.soft_logic import IMPOSSIBLE, LIMIT
 
 _NEIGHBOURHOOD = 3
+_MIDDLE = _NEIGHBOURHOOD**2 // 2
+_FIRST_RANGE = 0.1
+"""How far apart, in the units of `Features.positions`, are the things of cells that are two."""
 
 
 class Competition(nn.Module):
@@ -15,25 +20,47 @@ class Competition(nn.Module):
 
     The softmax of ranks over the neighbourhood, as odds; hardened, the highest cell of each
     neighbourhood wins for certain. Of a thing that several cells show one remains, as by the local
-    maxima of CenterNet (Zhou et al. 2019), but so that ranks can be learned.
+    maxima of CenterNet (Zhou et al. 2019), but so that ranks can be learned. Where cells say at
+    which place their things stand, those count less that say another: of two things that hide each
+    other, neighbouring cells can stand for both.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.rank = nn.Linear(channels, 1)
+        self.range = nn.Parameter(torch.tensor(math.log(_FIRST_RANGE)))
 
     def forward(
-        self, values: Float[Tensor, "picture cell channel"], grid: tuple[int, int], *, soft: bool
+        self,
+        values: Float[Tensor, "picture cell channel"],
+        places: Float[Tensor, "picture cell 2"] | None,
+        grid: tuple[int, int],
+        *,
+        soft: bool,
     ) -> Float[Tensor, "picture cell"]:
-        """Doubts that cells win."""
+        """Doubts that cells win.
+
+        Args:
+            places: where their things stand.
+        """
         dtype = torch.promote_types(values.dtype, torch.float32)
         ranks = self.rank(values).to(dtype).squeeze(2).clamp(-LIMIT / 2, LIMIT / 2)
-        maps = ranks.view(len(values), 1, *grid)
-        reach = _NEIGHBOURHOOD // 2
-        padded = functional.pad(maps, [reach] * 4, value=-torch.inf)
-        around = functional.unfold(padded, _NEIGHBOURHOOD)
-        others = torch.cat([around[:, :4], around[:, 5:]], dim=1)
+        others = _others(ranks[:, :, None], grid, -torch.inf)[:, 0]
+        if places is not None:
+            distances = _others(places.to(dtype), grid, 0.0) - places.transpose(1, 2)[:, :, None]
+            others = others - (distances / self.range.exp()).square().sum(1) / 2
         if not soft:
             return torch.where(others.amax(1) < ranks, 1 / IMPOSSIBLE, IMPOSSIBLE)
         odds: Tensor = (others - ranks[:, None]).exp()
         return odds.sum(1)
+
+
+def _others(
+    values: Float[Tensor, "picture cell channel"], grid: tuple[int, int], outside: float
+) -> Float[Tensor, "picture channel neighbour cell"]:
+    """What the cells around each cell have."""
+    count, cells, channels = values.shape
+    maps = values.transpose(1, 2).reshape(count, channels, *grid)
+    padded = functional.pad(maps, [_NEIGHBOURHOOD // 2] * 4, value=outside)
+    around = functional.unfold(padded, _NEIGHBOURHOOD).view(count, channels, -1, cells)
+    return torch.cat([around[:, :, :_MIDDLE], around[:, :, _MIDDLE + 1 :]], dim=2)

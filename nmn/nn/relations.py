@@ -46,14 +46,19 @@ class Plane(nn.Module):
         self.directions = nn.Linear(2, relations, bias=False)
         nn.init.normal_(self.directions.weight, std=_FIRST_DIRECTION)
 
-    def forward(
+    def places(
         self,
         values: Float[Tensor, "picture cell channel"],
         positions: Float[Tensor, "picture cell 2"],
-        starts: Int[Tensor, "picture start"],
+    ) -> Float[Tensor, "picture cell 2"]:
+        """Where things stand: at first where their cells are."""
+        places: Tensor = positions + self.place(values)
+        return places
+
+    def forward(
+        self, places: Float[Tensor, "picture cell 2"], starts: Int[Tensor, "picture start"]
     ) -> Float[Tensor, "picture relation cell start"]:
         """Logit of each relation of all cells to the cells that `starts` names."""
-        places = positions + self.place(values)
         along = _PLANE_GAIN * self.directions(places).transpose(1, 2)
         index = starts[:, None].expand(-1, along.shape[1], -1)
         differences: Tensor = along[..., None] - along.gather(2, index)[:, :, None]

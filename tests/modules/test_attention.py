@@ -268,6 +268,7 @@ def test_of_a_thing_in_several_cells_one_is_meant(clevr: Domain) -> None:
     assert bank.competition is not None
     with torch.no_grad():
         bank.competition.rank.weight.zero_()
+        bank.competition.range.fill_(5.0)  # all cells say the same place
         bank.competition.rank.weight[0, clevr.concepts.index("metal")] = 1.0
     values = torch.zeros(1, len(clevr.concepts), 2, 6)
     values[0, clevr.concepts.index("red"), :, :3] = 1
@@ -323,3 +324,18 @@ def test_the_reference_executor_and_the_symbolic_one_share_their_call(shapes: Do
     for one, other in zip(neural.traces[0].steps, exact.traces[0].steps, strict=True):
         assert one.truth == other.truth
         assert one.value == other.value
+
+
+def test_of_the_values_of_an_attribute_a_thing_has_one_at_most(clevr: Domain) -> None:
+    bank = AttentionBank(clevr, FeatureSize(len(clevr.concepts)), AttentionConfig(exclusive=True))
+    with torch.no_grad():
+        bank.concepts.weight.copy_(torch.eye(len(clevr.concepts)))
+        bank.concepts.bias.zero_()
+    logits = torch.randn(2, len(clevr.concepts), 1, 3, generator=torch.Generator().manual_seed(1))
+    doubt = bank.prepare(grid_features(logits)).concepts
+    for attribute in clevr.attributes:
+        places = [clevr.concepts.index(value) for value in attribute.values]
+        values = logits.flatten(2)[:, places]
+        none = torch.zeros(2, 1, 3)
+        wanted = torch.cat([none, values], 1).softmax(1)[:, 1:]
+        torch.testing.assert_close(1 / (1 + doubt[:, places]), wanted)

@@ -16,7 +16,7 @@ def test_it_is_the_softmax_of_each_neighbourhood() -> None:
     torch.manual_seed(0)
     ranks = torch.randn(3, 4)
     competition, values, grid = with_ranks(ranks.tolist())
-    doubt = competition(values, grid, soft=True).view(grid)
+    doubt = competition(values, None, grid, soft=True).view(grid)
     middle = ranks[0:3, 0:3].exp()
     torch.testing.assert_close(1 / (1 + doubt[1, 1]), ranks[1, 1].exp() / middle.sum())
     corner = ranks[0:2, 2:4].exp()
@@ -25,13 +25,33 @@ def test_it_is_the_softmax_of_each_neighbourhood() -> None:
 
 def test_hardened_the_highest_wins_where_it_is_the_only_one() -> None:
     competition, values, grid = with_ranks([[0.0, 1.0, 0.9, 0.0, 2.0], [0.0, 0.5, 0.0, 0.0, 2.0]])
-    won = competition(values, grid, soft=False).view(grid) < 1
+    won = competition(values, None, grid, soft=False).view(grid) < 1
     assert won.nonzero().tolist() == [[0, 1]]  # of two that are as high none does
 
 
 def test_all_of_a_neighbourhood_learn() -> None:
     competition, values, grid = with_ranks([[0.3, 0.1], [0.0, 0.2]])
     values.requires_grad_()
-    competition(values, grid, soft=True)[0, 0].backward()
+    competition(values, None, grid, soft=True)[0, 0].backward()
     assert values.grad is not None
     assert (values.grad != 0).all()
+
+
+def test_cells_of_things_at_other_places_do_not_compete() -> None:
+    competition, values, grid = with_ranks([[1.0, 0.9, 0.8]])
+    places = torch.tensor([[[0.0, 0.0], [0.0, 0.0], [0.5, 0.0]]])
+    won = competition(values, places, grid, soft=False) < 1
+    assert won.tolist() == [[True, False, True]]
+    doubt = competition(values, places, grid, soft=True)
+    torch.testing.assert_close(doubt[0, 0], torch.tensor(0.9 - 1.0).exp())
+    assert doubt[0, 1] > 1
+    assert doubt[0, 2] < 1e-4
+
+
+def test_the_nearer_the_places_the_more_cells_compete() -> None:
+    competition, values, grid = with_ranks([[0.0, 0.0]])
+    distances = torch.tensor([0.0, 0.1, 0.2, 0.4])
+    places = torch.stack([torch.zeros(4), distances], 1)[:, :, None].expand(-1, -1, 2)
+    doubt = competition(values.expand(4, -1, -1), places, grid, soft=True)[:, 0]
+    # the square of the distance along both axes, in ranges
+    torch.testing.assert_close(doubt, (-((distances / 0.1) ** 2)).exp())
