@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nmn.perception.detector import Views
@@ -46,7 +46,10 @@ def detect(
     )
     picture = torch.arange(len(cells), device=cells.device)[:, None]
     ground = views.ground[picture, cells]
-    kept = _heard(torch.cdist(ground, ground) < apart, presence >= least).nonzero(as_tuple=True)
+    close = torch.cdist(ground, ground) < apart
+    heard = _heard(close, presence >= least)
+    presence = _together(presence, close, heard)
+    kept = heard.nonzero(as_tuple=True)
     where = (kept[0], cells[kept])
     columns = [
         presence[kept].tolist(),
@@ -62,6 +65,22 @@ def detect(
         values = tuple(map(tuple, attributes))
         found[row].append(Detection(probability, values, tuple(place), tuple(box)))
     return tuple(map(tuple, found))
+
+
+def _together(
+    presence: Float[Tensor, "picture cell"],
+    close: Bool[Tensor, "picture cell cell"],
+    heard: Bool[Tensor, "picture cell"],
+) -> Float[Tensor, "picture cell"]:
+    """With the probability of the cells that are not heard added to the surest close one that is.
+
+    One cell is the representative of an object, so that these exclude each other: of a thing that
+    is hardly seen, it is often not clear which cell that is.
+    """
+    claims = close & heard[:, None]
+    owner = claims.float().argmax(2)
+    given = presence.masked_fill(~claims.any(2), 0.0)
+    return torch.zeros_like(presence).scatter_add(1, owner, given).clamp_max(1.0)
 
 
 def _heard(
