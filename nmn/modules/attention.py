@@ -61,8 +61,8 @@ class AttentionConfig(Config):
             things; things are few and cells many.
         empty_places: whether relations may mean cells with nothing in them, as in SHAPES.
         things: how probable it is at first that a cell has a thing, as a logit.
-        exclusive: whether a thing has at most one value of each attribute. Else a concept holds
-            whatever others do.
+        exclusive: whether a thing has at most one value of each attribute; `decided`: outside of
+            training alone, as things are found from answers alone only where it may have several.
         competition: whether neighbouring cells of a grid compete to stand for a thing, for pictures
             in which things are larger than cells.
         sharpness: by how many logits a difference of one object decides a comparison of counts.
@@ -74,7 +74,7 @@ class AttentionConfig(Config):
     starts: int = Field(32, gt=0)
     empty_places: bool = True
     things: float = 0.0
-    exclusive: bool = False
+    exclusive: bool | Literal["decided"] = False
     competition: bool = False
     sharpness: float = Field(6.0, gt=0)
 
@@ -175,7 +175,7 @@ class AttentionBank(ModuleBank):
 
         The odds of a value are `exp(z_v) / (1 + sum_u exp(z_u))`, as of a softmax.
         """
-        if not self.config.exclusive:
+        if not self.config.exclusive or (self.training and self.config.exclusive == "decided"):
             return seen
         others = self._rivals.to(seen.dtype) @ seen.reciprocal()
         return (seen * (1 + others)).clamp_max(IMPOSSIBLE)

@@ -339,3 +339,16 @@ def test_of_the_values_of_an_attribute_a_thing_has_one_at_most(clevr: Domain) ->
         none = torch.zeros(2, 1, 3)
         wanted = torch.cat([none, values], 1).softmax(1)[:, 1:]
         torch.testing.assert_close(1 / (1 + doubt[:, places]), wanted)
+
+
+def test_values_may_exclude_each_other_only_where_it_is_decided(clevr: Domain) -> None:
+    size = FeatureSize(len(clevr.concepts))
+    free, late = (
+        AttentionBank(clevr, size, AttentionConfig(exclusive=e)) for e in (False, "decided")
+    )
+    late.load_state_dict(free.state_dict())
+    features = grid_features(torch.randn(2, len(clevr.concepts), 1, 3))
+    torch.testing.assert_close(
+        late.train().prepare(features).concepts, free.train().prepare(features).concepts
+    )
+    assert (late.eval().prepare(features).concepts > free.eval().prepare(features).concepts).all()
