@@ -24,6 +24,9 @@ from nmn.program.ops import OPERATIONS, arguments_of
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, where single precision has no more digits."""
 
+_SCENE_WEIGHT = 4.0
+"""That an object is seen counts as much as its four attributes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -76,40 +79,36 @@ def scene_loss(
         lessons: how many nodes of each operation a picture, at most.
     """
     objects = truth.present.shape[1]
-    stands = bank.stands(features)
-    shows = near = truth.cells != NOTHING
     count = truth.present.sum().clamp_min(1)
-    losses = {}
+    stands, near = bank.stands(features), truth.cells != NOTHING
+    standing, losses = near, {}
     if stands is not None:
-        # One cell of each object is to stand for it: the one that does so most.
-        shows = shows & _largest(stands.detach(), truth.cells, objects)
+        # One cell of each object is to stand for it: the one that does so most. The cells around
+        # it could, and are to know as well what it is like and where it is.
+        standing = near & _largest(stands.detach(), truth.cells, objects)
         if features.grid is not None:
-            near = _around(shows, truth.cells, features.grid)
-        losses["scene"] = _cross_entropy(stands, shows).sum() / count
+            near = _around(standing, truth.cells, features.grid)
+        losses["scene"] = _SCENE_WEIGHT * _cross_entropy(stands, standing).sum() / count
+        features = bank.assuming(near, features)
     for operation in bank.taught:
         chosen = _LESSONS[operation](truth, bank.domain)
         chosen = chosen.some(lessons * len(truth.present), generator)
         if not len(chosen.argument):
             continue
-        # The cells around it are to know as well what an object is like: they may come to stand
-        # for it.
-        spread = stands is not None and operation == "filter"
-        place = torch.where(near if spread else shows, truth.cells, objects)[chosen.picture]
-        given = torch.cat([chosen.given, chosen.given.new_zeros(len(place), 1)], 1)
-        masks = _masks(bank, operation, chosen, bank.certain(given.gather(1, place)), features)
+        place = torch.where(near, truth.cells, objects)[chosen.picture]
+        start = torch.where(standing, truth.cells, objects)[chosen.picture]
+        given = _in_cells(chosen.given, place if operation == "filter" else start)
+        masks = _masks(bank, operation, chosen, bank.certain(given), features)
         none = masks.new_zeros(len(masks), objects + 1)
-        if spread:
-            wanted = torch.cat([chosen.wanted, chosen.wanted.new_zeros(len(place), 1)], 1)
-            wrong = _cross_entropy(masks, wanted.gather(1, place))
-            errors = none.scatter_reduce(1, place, wrong, "mean", include_self=False)[:, :-1]
+        if stands is not None:
+            wrong = _cross_entropy(masks, _in_cells(chosen.wanted, place))
+            errors = none.scatter_reduce(1, place, wrong, "mean", include_self=False)[:, :-1].sum()
         else:
             largest = none.scatter_reduce(1, place, masks, "amax")[:, :-1]
-            seen = torch.zeros_like(given).scatter(1, place, value=True)[:, :-1]
-            errors = _cross_entropy(largest, chosen.wanted).masked_fill(~seen, 0.0)
-        errors = errors.sum()
-        if stands is None:
+            seen = none.scatter(1, place, 1.0)[:, :-1]
             nothing = _cross_entropy(masks, torch.zeros_like(masks, dtype=torch.bool))
-            errors = errors + nothing.masked_fill(place != objects, 0.0).sum() / masks.shape[1]
+            nothing = nothing.masked_fill(place != objects, 0.0).sum() / masks.shape[1]
+            errors = (_cross_entropy(largest, chosen.wanted) * seen).sum() + nothing
         # A sum over arguments, a mean over what is given: as much as there is to know.
         arguments = len(arguments_of(OPERATIONS[operation].argument, bank.domain))
         losses[operation] = arguments * errors / len(place) * len(truth.present) / count
@@ -191,6 +190,13 @@ _LESSONS: Mapping[str, Callable[[Truth, Domain], Lessons]] = {
 def _cross_entropy(probabilities: Tensor, wanted: Tensor) -> Tensor:
     right = torch.where(wanted, probabilities, 1 - probabilities)
     return -right.clamp_min(_SMALLEST).log()
+
+
+def _in_cells(
+    objects: Bool[Tensor, "node object"], place: Int[Tensor, "node cell"]
+) -> Bool[Tensor, "node cell"]:
+    """Which cells show one of these objects; the number of all objects stands for none."""
+    return torch.cat([objects, objects.new_zeros(len(objects), 1)], 1).gather(1, place)
 
 
 def _around(

@@ -20,7 +20,7 @@ and NS-CL (Mao et al. 2019); the logic in place of products and normalised atten
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -32,6 +32,7 @@ from torch.nn import functional
 from nmn.config import Config
 from nmn.domain import Domain
 from nmn.errors import ShapeError
+from nmn.modules.answer_columns import AnswerColumns
 from nmn.modules.base import Cost, Module, ModuleBank, Nodes
 from nmn.nn.competition import Competition
 from nmn.nn.features import Features, FeatureSize
@@ -131,7 +132,7 @@ class AttentionBank(ModuleBank):
         alike = self._belongs.T.float() @ self._belongs.float()
         self.register_buffer("_rivals", alike.fill_diagonal_(0.0), persistent=False)
         self._rivals: Tensor
-        self._answers = _AnswerColumns(domain)
+        self._answers = AnswerColumns(domain)
 
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
@@ -349,6 +350,10 @@ class AttentionBank(ModuleBank):
         """How much each cell has a thing."""
         return _probabilities(_prepared(features).things)
 
+    def assuming(self, things: Bool[Tensor, "picture cell"], features: Features) -> Features:
+        """See `ModuleBank`."""
+        return replace(_prepared(features), things=self.certain(things))
+
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """How probably each cell is meant."""
         return _probabilities(rows)
@@ -368,26 +373,6 @@ class AttentionBank(ModuleBank):
     def answer_cost(self, cells: int) -> Cost:  # noqa: ARG002 - contract
         """A few operations an answer."""
         return Cost(2 * len(self.domain.answers), 2 * len(self.domain.answers))
-
-
-class _AnswerColumns(nn.Module):
-    """For each answer of a domain: whether it is yes, its number, and the index of its concept.
-
-    What does not apply is 0.
-    """
-
-    def __init__(self, domain: Domain) -> None:
-        super().__init__()
-        yes = [float(name == "yes") for name in domain.answers]
-        number = [float(name) if name.isdecimal() else 0.0 for name in domain.answers]
-        concepts = {name: index for index, name in enumerate(domain.concepts)}
-        concept = [concepts.get(name, 0) for name in domain.answers]
-        self.register_buffer("yes", torch.tensor(yes), persistent=False)
-        self.register_buffer("number", torch.tensor(number), persistent=False)
-        self.register_buffer("concept", torch.tensor(concept), persistent=False)
-        self.yes: Tensor
-        self.number: Tensor
-        self.concept: Tensor
 
 
 def _probabilities(doubt: Tensor) -> Tensor:

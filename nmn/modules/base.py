@@ -213,6 +213,14 @@ class ModuleBank(nn.Module, ABC):
         """
         return None
 
+    def assuming(
+        self,
+        things: Bool[Tensor, "picture cell"],  # noqa: ARG002 - for families that choose
+        features: Features,
+    ) -> Features:
+        """Prepared features in which exactly these cells stand for things, in such families."""
+        return features
+
     @abstractmethod
     def mask_probabilities(self, rows: Tensor) -> Float[Tensor, "node cell"]:
         """For rows of Mask, how probably each cell is meant."""

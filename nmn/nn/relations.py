@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nmn.nn.soft_logic import LIMIT
+
 _TABLE_GAIN = 8.0
 """Tables learn this much faster than what has layers below it to help."""
 
@@ -58,8 +60,12 @@ class Plane(nn.Module):
     def forward(
         self, places: Float[Tensor, "picture cell 2"], starts: Int[Tensor, "picture start"]
     ) -> Float[Tensor, "picture relation cell start"]:
-        """Logit of each relation of all cells to the cells that `starts` names."""
+        """Logit of each relation of all cells to the cells that `starts` names.
+
+        None is related to itself.
+        """
         along = _PLANE_GAIN * self.directions(places).transpose(1, 2)
         index = starts[:, None].expand(-1, along.shape[1], -1)
         differences: Tensor = along[..., None] - along.gather(2, index)[:, :, None]
-        return differences
+        # Nothing is in relation to itself; else that would always be undecided.
+        return differences.scatter(2, index[:, :, None], -LIMIT)

@@ -17,12 +17,13 @@ def test_on_a_plane_a_relation_is_a_direction() -> None:
     with torch.no_grad():
         plane.directions.weight.copy_(torch.tensor([[-1.0, 0.0], [0.0, 1.0]]))
     positions = torch.tensor([[[-0.5, 0.5], [0.0, 0.0], [0.5, -0.5]]])
-    logits = plane(torch.zeros(1, 3, 4), positions, torch.tensor([[1, 2]]))
+    logits = plane(plane.places(torch.zeros(1, 3, 4), positions), torch.tensor([[1, 2]]))
     assert logits.shape == (1, 2, 3, 2)
     # left of the middle one: the first cell is, the last one is not, and it is not left of itself
-    assert logits[0, 0, :, 0].sign().tolist() == [1.0, 0.0, -1.0]
-    assert logits[0, 1, :, 0].sign().tolist() == [1.0, 0.0, -1.0]
-    assert logits[0, 0, :, 1].sign().tolist() == [1.0, 1.0, 0.0]
+    assert logits[0, 0, :, 0].sign().tolist() == [1.0, -1.0, -1.0]
+    assert logits[0, 1, :, 0].sign().tolist() == [1.0, -1.0, -1.0]
+    assert logits[0, 0, :, 1].sign().tolist() == [1.0, 1.0, -1.0]
+    assert logits[0, :, [1, 2], [0, 1]].max() <= -30
 
 
 def test_what_is_seen_moves_a_thing_on_its_plane() -> None:
@@ -31,7 +32,7 @@ def test_what_is_seen_moves_a_thing_on_its_plane() -> None:
     starts = torch.tensor([[0, 1], [3, 4]])
     with torch.no_grad():
         plane.place.weight.normal_()
-    plane(values, torch.zeros(2, 5, 2), starts).square().sum().backward()
+    plane(plane.places(values, torch.zeros(2, 5, 2)), starts).square().sum().backward()
     assert values.grad is not None
     assert (values.grad.abs().sum(2) > 0).all()
     # At first things are where their cells are.
