@@ -24,9 +24,6 @@ from nmn.program.ops import OPERATIONS, arguments_of
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, where single precision has no more digits."""
 
-_SCENE_WEIGHT = 4.0
-"""That an object is seen counts as much as its four attributes."""
-
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -88,7 +85,7 @@ def scene_loss(
         standing = near & _largest(stands.detach(), truth.cells, objects)
         if features.grid is not None:
             near = _around(standing, truth.cells, features.grid)
-        losses["scene"] = _SCENE_WEIGHT * _cross_entropy(stands, standing).sum() / count
+        losses["scene"] = _cross_entropy(stands, standing).sum() / count
         features = bank.assuming(near, features)
     for operation in bank.taught:
         chosen = _LESSONS[operation](truth, bank.domain)

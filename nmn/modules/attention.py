@@ -56,8 +56,6 @@ class AttentionConfig(Config):
             of any kind. `plane`: each cell says where on a plane its thing stands, and a relation
             is a direction in it: for pictures in which things are smaller or larger than cells.
         offsets: entries of such a table in each direction, over [-2, 2].
-        hidden: channels of a layer, on features and the position of the cell, that all is read off;
-            0 for none.
         starts: with `plane`, relations start from at most so many cells of a picture, those with
             things; things are few and cells many.
         empty_places: whether relations may mean cells with nothing in them, as in SHAPES.
@@ -71,7 +69,6 @@ class AttentionConfig(Config):
 
     relations: Literal["table", "plane"] = "table"
     offsets: int = Field(7, gt=1, le=255)
-    hidden: int = Field(0, ge=0, le=4096)
     starts: int = Field(32, gt=0)
     empty_places: bool = True
     things: float = 0.0
@@ -111,15 +108,13 @@ class AttentionBank(ModuleBank):
         # Without a competition it does not matter how cells lie.
         super().__init__(domain, size if config.competition else FeatureSize(size.channels))
         self.config = config
-        channels = config.hidden or size.channels
-        self.hidden = nn.Linear(size.channels + 2, channels) if config.hidden else None
-        self.things = nn.Linear(channels, 1)
+        self.things = nn.Linear(size.channels, 1)
         if config.competition and size.grid is None:
             raise ShapeError("features", "a grid of cells, which compete", str(size))
-        self.competition = Competition(channels) if config.competition else None
-        self.concepts = nn.Linear(channels, len(domain.concepts))
+        self.competition = Competition(size.channels) if config.competition else None
+        self.concepts = nn.Linear(size.channels, len(domain.concepts))
         self.relations: RelativePositions | Plane = (
-            Plane(channels, len(domain.relations))
+            Plane(size.channels, len(domain.relations))
             if config.relations == "plane"
             else RelativePositions(len(domain.relations), config.offsets)
         )
@@ -137,9 +132,6 @@ class AttentionBank(ModuleBank):
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
         values = features.values
-        if self.hidden is not None:
-            cells = torch.cat([values, features.positions.to(values.dtype)], 2)
-            values = functional.relu(self.hidden(cells))
         weight = torch.cat([self.things.weight, self.concepts.weight])
         bias = torch.cat([self.things.bias, self.concepts.bias])
         logits = functional.linear(values, weight, bias).transpose(1, 2)

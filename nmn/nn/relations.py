@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nmn.nn.soft_logic import LIMIT
 
@@ -13,6 +14,8 @@ _FIRST_ENTRY = -0.125
 
 _PLANE_GAIN = 20.0
 _FIRST_DIRECTION = 0.05
+_HIDDEN = 64
+"""Channels in which it is worked out where a thing is that is seen in a place so."""
 
 
 class RelativePositions(nn.Module):
@@ -42,7 +45,8 @@ class Plane(nn.Module):
 
     def __init__(self, channels: int, relations: int) -> None:
         super().__init__()
-        self.place = nn.Linear(channels, 2)
+        self.first = nn.Linear(channels + 2, _HIDDEN)
+        self.place = nn.Linear(_HIDDEN, 2)
         nn.init.zeros_(self.place.weight)
         nn.init.zeros_(self.place.bias)
         self.directions = nn.Linear(2, relations, bias=False)
@@ -54,7 +58,8 @@ class Plane(nn.Module):
         positions: Float[Tensor, "picture cell 2"],
     ) -> Float[Tensor, "picture cell 2"]:
         """Where things stand: at first where their cells are."""
-        places: Tensor = positions + self.place(values)
+        seen = torch.cat([values, positions.to(values.dtype)], 2)
+        places: Tensor = positions + self.place(functional.relu(self.first(seen)))
         return places
 
     def forward(
