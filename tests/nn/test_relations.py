@@ -36,4 +36,5 @@ def test_what_is_seen_moves_a_thing_on_its_plane() -> None:
     assert values.grad is not None
     assert (values.grad.abs().sum(2) > 0).all()
     # At first things are where their cells are.
-    assert (Plane(3, 4).place(values) == 0).all()
+    positions = torch.rand(2, 5, 2)
+    assert torch.equal(Plane(3, 4).places(values, positions), positions)
