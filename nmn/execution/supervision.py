@@ -3,7 +3,8 @@
 A module of `filter` sees all objects of a picture and is to find those of its concept; one of
 `relate` or `same` sees a single object. So each learns from every object of every picture, whatever
 the questions ask. Whether a mask means an object is decided by the largest cell of its visible
-region, as where faithfulness is measured.
+region, as where faithfulness is measured; in families in which one cell stands for a thing, by that
+cell and those around it, and `scene` teaches which one it is.
 """
 
 from collections.abc import Callable, Mapping

@@ -131,21 +131,20 @@ class AttentionBank(ModuleBank):
 
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
-        values = features.values
         weight = torch.cat([self.things.weight, self.concepts.weight])
         bias = torch.cat([self.things.bias, self.concepts.bias])
-        logits = functional.linear(values, weight, bias).transpose(1, 2)
+        logits = functional.linear(features.values, weight, bias).transpose(1, 2)
         # Logits of narrow types are doubts in single precision: masks keep their differences.
-        dtype = torch.promote_types(values.dtype, torch.float32)
+        dtype = torch.promote_types(features.values.dtype, torch.float32)
         logits = logits.to(dtype).contiguous()
         logits[:, 0] += self.config.things
         seen = doubts(logits)
         known = {field.name: getattr(features, field.name) for field in fields(Features)}
         things, places = seen[:, 0], None
         if isinstance(self.relations, Plane):
-            places = self.relations.places(values, features.positions)
+            places = self.relations.places(features.values, features.positions)
         if self.competition is not None and features.grid is not None:
-            won = self.competition(values, places, features.grid, soft=self.training)
+            won = self.competition(features.values, places, features.grid, soft=self.training)
             things = both(things, won, soft=self.training)
         things = things.masked_fill(~features.present, IMPOSSIBLE)
         starts = None
@@ -166,7 +165,7 @@ class AttentionBank(ModuleBank):
     def _against_rivals(self, seen: Float[Tensor, "picture concept cell"]) -> Tensor:
         """Doubts of concepts, each against the other values of its attribute and none of them.
 
-        The odds of a value are `exp(z_v) / (1 + sum_u exp(z_u))`, as of a softmax.
+        The odds of a value are `exp(z_v) / (1 + sum_u exp(z_u))` over its rivals `u`.
         """
         if not self.config.exclusive or (self.training and self.config.exclusive == "decided"):
             return seen

@@ -28,7 +28,7 @@ class Competition(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.rank = nn.Linear(channels, 1)
-        self.range = nn.Parameter(torch.tensor(math.log(_FIRST_RANGE)))
+        self.range = nn.Parameter(torch.tensor(math.log(_FIRST_RANGE)))  # its logarithm
 
     def forward(
         self,
