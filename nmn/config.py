@@ -73,6 +73,18 @@ def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[
     return result
 
 
+def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `values` say otherwise, table by table."""
+    result = {key: _copy(value) for key, value in base.items()}
+    for key, value in values.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            result[key] = merged(old, value)
+        else:
+            result[key] = _copy(value)
+    return result
+
+
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
+from nmn.data.mirror import mirrored_at_random
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
 from nmn.execution.base import Chosen, Loss, Model, Prediction, programs_of
@@ -33,7 +34,9 @@ class ModuleNetworkConfig(Config):
             to mean the right objects (see `nmn.execution.supervision`).
         mask_weight: how much the latter counts in the loss.
         lessons: how many nodes of each operation it teaches a picture, at most.
-        augment: how pictures are changed in training.
+        mirror: the share of pictures that are mirrored in training, each time they are seen, with
+            what is left and right in their programs and scenes.
+        augment: how pictures are changed in training besides.
     """
 
     kind: Literal["modules"] = "modules"
@@ -45,6 +48,7 @@ class ModuleNetworkConfig(Config):
     supervision: Literal["answers", "scene"] = "answers"
     mask_weight: float = Field(1.0, gt=0)
     lessons: int = Field(64, gt=0)
+    mirror: float = Field(0.0, ge=0, le=1)
     augment: AugmentConfig = AugmentConfig()
 
     @model_validator(mode="after")
@@ -91,9 +95,9 @@ class ModuleNetwork(Model):
         """
         if (batch.answers == UNKNOWN).any():
             raise DataError("batch", "answers are needed for training")
+        batch = mirrored_at_random(batch, self.config.mirror, generator)
         programs = programs_of(batch)
-        pictures = augment(batch.pictures, self.config.augment, generator)
-        batch = replace(batch, pictures=pictures)
+        batch = replace(batch, pictures=augment(batch.pictures, self.config.augment, generator))
         if self.config.supervision == "answers" or isinstance(self.executor, ReferenceExecutor):
             execution = self.executor.run(programs, batch)
             total = functional.nll_loss(execution.log_probabilities, batch.answers)

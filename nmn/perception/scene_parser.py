@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nmn.config import Config
 from nmn.data.batch import Batch
+from nmn.data.mirror import mirrored_at_random
 from nmn.data.sight import Sight
 from nmn.domain import Domain
 from nmn.errors import ConfigError, listing
@@ -28,7 +29,7 @@ from nmn.perception.asking import Answers, ask
 from nmn.perception.detections import Detection, detect
 from nmn.perception.detector import Detector, losses
 from nmn.perception.guesses import DIRECTIONS, Guess, guesses
-from nmn.perception.targets import mirrored, targets_of
+from nmn.perception.targets import targets_of
 from nmn.perception.tracing import parsed_trace
 from nmn.program.program import Program
 from nmn.program.trace import Trace
@@ -98,9 +99,7 @@ class SceneParser(Model):
         Raises:
             DataError: a picture without scene, or without what is seen of it where.
         """
-        if self.config.mirror:
-            drawn = torch.rand(len(batch.pictures), generator=generator) < self.config.mirror
-            batch = mirrored(batch, drawn.nonzero().flatten().tolist())
+        batch = mirrored_at_random(batch, self.config.mirror, generator)
         targets = targets_of(batch, self.domain, self._grid)
         pictures = augment(batch.pictures, self.config.augment, generator)
         parts = losses(self.detector(self.stem(pictures)), targets)

@@ -1,9 +1,8 @@
 """What a detector should say of each cell, from scenes and what is seen of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -82,23 +81,6 @@ def targets_of(batch: Batch, domain: Domain, grid: tuple[int, int]) -> Targets:
     ground = torch.cat([torch.from_numpy(sight.ground) for sight in sights])
     known = (_values(scenes, domain), ground, torch.cat([low, high], 1))
     return Targets(*(part.to(device) for part in (*made, *known)))
-
-
-def mirrored(batch: Batch, pictures: Sequence[int]) -> Batch:
-    """The same with some of its pictures mirrored, so that what was left in them is right.
-
-    For `targets_of` alone: questions, programs and relations of scenes stay as they are.
-    """
-    if not batch.sights:
-        return batch
-    seen, sights = batch.pictures.clone(), list(batch.sights)
-    for row in pictures:
-        seen[row] = seen[row].flip(-1)
-        sight = sights[row]
-        if sight is not None:
-            ground = sight.ground * np.array([-1, 1], np.float32)
-            sights[row] = Sight(np.ascontiguousarray(sight.cells[:, ::-1]), ground)
-    return replace(batch, pictures=seen, sights=tuple(sights))
 
 
 def _checked(row: int, scene: Scene, sight: Sight, grid: tuple[int, int]) -> Sight:

@@ -124,6 +124,20 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(model, preset, vocabulary, made, parser)
 
 
+def give_weights(name: str, model: Model) -> None:
+    """Give a model the weights of a checkpoint.
+
+    Args:
+        name: as for `find_checkpoint`.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        DataError: its weights are damaged, or of another model.
+    """
+    path = find_checkpoint(name) / _WEIGHTS
+    load_weights(model, read_tensors(path)[0], path)
+
+
 def find_checkpoint(name: str) -> Path:
     """The folder of a checkpoint: a path, or a name below `runs/` or among the shipped ones.
 

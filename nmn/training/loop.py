@@ -42,7 +42,7 @@ class LoopConfig(Config):
             keeps a core busy, threads that wait for each other make training many times slower.
         stuck_after, stuck_loss: a run whose mean loss over the last 100 steps is above
             `stuck_loss` after step `stuck_after` begins anew with other initial weights; 0 for
-            never.
+            never. A run that begins with given weights does not.
         restarts: how often at most.
     """
 

@@ -1,4 +1,7 @@
-"""Presets: what to train on what, and how; TOML files that say only what differs from defaults."""
+"""Presets: what to train on what, and how.
+
+They are TOML files that say only what differs from defaults, or from the preset named as `base`.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from nmn.config import Config, build, read_toml, with_overrides
+from nmn.config import Config, build, merged, read_toml, with_overrides
 from nmn.errors import UnknownNameError
 from nmn.execution.network import ModuleNetworkConfig
 from nmn.generate.clevr import ClevrWorldConfig
@@ -76,6 +79,8 @@ class TrainPreset(Config):
     Attributes:
         seed: of data, initial weights and order.
         data: by domain.
+        initial: a checkpoint, by folder or name, of a model that is configured alike; training
+            begins with its weights and not with drawn ones.
     """
 
     kind: Literal["train"]
@@ -85,6 +90,7 @@ class TrainPreset(Config):
         Annotated[ShapesData, Tag("shapes")] | Annotated[ClevrDataConfig, Tag("clevr")],
         Discriminator("kind"),
     ]
+    initial: str | None = None
     model: AnyModelConfig = ModuleNetworkConfig()
     training: LoopConfig = LoopConfig()
 
@@ -117,9 +123,21 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> TrainPreset:
         UnknownNameError: neither a shipped preset nor a file.
         ConfigError: it is not valid, or an override is not.
     """
+    values = with_overrides(_read_preset(name), overrides)
+    return build(TrainPreset, values, f"preset {name}")
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    """What the file of a preset says, and the shipped preset that it is based on."""
     files = preset_files()
     path = files.get(name) or Path(name)
     if not (name in files or name.endswith(".toml")):
         raise UnknownNameError("preset", name, tuple(files))
-    values: dict[str, Any] = with_overrides(read_toml(path), overrides)
-    return build(TrainPreset, values, f"preset {name}")
+    values = read_toml(path)
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if base not in files or path == files[base]:
+        others = tuple(other for other in files if files[other] != path)
+        raise UnknownNameError(f"base of preset {name}", str(base), others)
+    return merged(_read_preset(base), values)

@@ -49,7 +49,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) ->
         model.load_state_dict(tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        problem = f"does not fit the model of config.json: {first}"
+        problem = f"does not fit the model as configured: {first}"
         raise DataError(str(path), problem) from error
     for name, value in model.state_dict().items():
         if not value.isfinite().all():

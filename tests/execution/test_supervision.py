@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from nmn.data.batch import Batch, collate
 from nmn.data.example import Example
+from nmn.data.mirror import mirrored
 from nmn.data.sight import Sight
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
@@ -23,6 +24,7 @@ from nmn.nn.relations import Plane
 from nmn.nn.residual_stem import ResidualStemConfig
 from nmn.program.text import parse_program
 from nmn.scene.scene import Scene, SceneObject
+from tests.perception import made
 
 KINDS = (
     {"size": "large", "color": "red", "material": "metal", "shape": "cube"},
@@ -157,3 +159,19 @@ def test_where_there_is_nothing_to_supervise(clevr: Domain) -> None:
         ModuleNetwork(clevr, small(family="residual"))
     with pytest.raises(ValidationError, match="wanted executor = 'batched'"):
         small(executor="reference")
+
+
+def test_mirrored_pictures_are_learned_from_as_well() -> None:
+    stem = ResidualStemConfig(height=32, width=48, patch=4, levels=((12, 0), (16, 1)))
+    config = ModuleNetworkConfig(stem=stem, supervision="scene")
+    always = config.model_copy(update={"mirror": 1.0})
+    torch.manual_seed(0)
+    network = ModuleNetwork(made.CLEVR, config)
+    other = ModuleNetwork(made.CLEVR, always)
+    other.load_state_dict(network.state_dict())
+    batch = made.batch((made.scene(made.RED, made.BLUE),) * 2, (made.sight(),) * 2)
+    left = parse_program("exists(relate[left](unique(filter[blue](scene))))")
+    batch = replace(batch, programs=(left, left))
+    wanted = network.loss(mirrored(batch, [0, 1]), torch.Generator()).total
+    torch.testing.assert_close(other.loss(batch, torch.Generator()).total, wanted)
+    assert not torch.allclose(network.loss(batch, torch.Generator()).total, wanted)

@@ -2,9 +2,10 @@ import math
 
 import torch
 
+from nmn.data.mirror import mirrored
 from nmn.nn.features import FeatureSize, grid_features
 from nmn.perception.detector import Detector, Views, losses
-from nmn.perception.targets import Targets, mirrored, targets_of
+from nmn.perception.targets import Targets, targets_of
 from tests.perception.made import BLUE, CLEVR, GRID, RED, batch, scene, sight
 
 

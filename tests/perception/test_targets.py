@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nmn.data.mirror import mirrored
 from nmn.data.sight import Sight
 from nmn.errors import DataError
-from nmn.perception.targets import mirrored, targets_of
+from nmn.perception.targets import targets_of
 from nmn.scene.scene import Scene
 from tests.perception.made import BLUE, CLEVR, GRID, GROUND, RED, batch, scene, sight
 

@@ -5,14 +5,17 @@ from nmn.domain import Domain
 from nmn.errors import ConfigError
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.perception.scene_parser import SceneParser, SceneParserConfig
-from nmn.training.models import build_model, supervision_of
+from nmn.training.models import AnyModelConfig, build_model, supervision_of
 from nmn.training.preset import TrainPreset
 
 VALUES = {"kind": "train", "domain": "clevr", "data": {}}
 
 
 def test_models_are_told_apart_by_kind() -> None:
-    kinds = {"modules": ModuleNetworkConfig, "scene_parser": SceneParserConfig}
+    kinds: dict[str, type[AnyModelConfig]] = {
+        "modules": ModuleNetworkConfig,
+        "scene_parser": SceneParserConfig,
+    }
     for kind, config in kinds.items():
         preset = build(TrainPreset, {**VALUES, "model": {"kind": kind}}, "x")
         assert type(preset.model) is config

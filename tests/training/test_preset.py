@@ -21,7 +21,24 @@ def test_every_shipped_preset_is_valid_and_its_name_unique() -> None:
     folders = Path(files["shapes"]).parents[2]
     assert len(list(folders.glob("*/presets/*.toml"))) == len(files)
     for name in files:
-        assert load_preset(name).kind == "train"
+        added = ["data.added.folder=mine"] if name.endswith("-added") else []
+        assert load_preset(name, added).kind == "train"
+
+
+def test_a_preset_says_what_differs_from_its_base(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "clevr"\nseed = 1\n[training]\nsteps = 5\n')
+    said = ["seed=1", "training.steps=5"]
+    assert load_preset(str(file)) == load_preset("clevr", said)
+    assert load_preset(str(file), ["seed=2"]) == load_preset("clevr", [*said, "seed=2"])
+    file.write_text('base = "clever"\n')
+    with pytest.raises(UnknownNameError, match=r"unknown base of preset .* 'clever'.*'clevr'"):
+        load_preset(str(file))
+
+
+def test_pictures_of_others_must_be_somewhere() -> None:
+    with pytest.raises(ConfigError, match=r"'data\.added\.folder': .*required"):
+        load_preset("clevr-added")
 
 
 def test_overrides_reach_nested_settings() -> None:

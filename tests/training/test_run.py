@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from nmn.data.batch import Batch
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
-from nmn.errors import DataError
+from nmn.errors import DataError, UnknownNameError
 from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.checkpoint import load_checkpoint
@@ -172,6 +172,21 @@ def test_what_supervises_is_told(tmp_path: Path) -> None:
     assert {made["examples"] for made in told.values()} == {
         len(training_data(load_preset("clevr", TINY)))
     }
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+def test_training_begins_with_the_weights_of_a_checkpoint(tmp_path: Path) -> None:
+    first = run_training(load_preset("clevr", [*TINY, "training.steps=3"]), tmp_path / "first")
+    further = [*TINY, "training.steps=1", f"initial={tmp_path / 'first'}"]
+    still = [*further, "training.learning_rate=1e-12"]
+    second = run_training(load_preset("clevr", [*still, "seed=8"]), tmp_path / "second")
+    assert second.preset.initial == str(tmp_path / "first")
+    for name, value in first.model.state_dict().items():
+        torch.testing.assert_close(second.model.state_dict()[name], value, rtol=0, atol=1e-6)
+    with pytest.raises(DataError, match="does not fit the model as configured"):
+        run_training(load_preset("clevr-tbd", further), tmp_path / "third")
+    with pytest.raises(UnknownNameError, match="unknown checkpoint 'nobody'"):
+        run_training(load_preset("clevr", [*TINY, "initial=nobody"]), tmp_path / "third")
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(
