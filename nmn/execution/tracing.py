@@ -54,6 +54,7 @@ def neural_trace(
         grid=grid,
         shown=None if sight is None else tuple(sight.cells.flatten().tolist()),
         truth=truths[-1] if isinstance(truths[-1], str) else None,
+        has_masks=bank.has_masks,
     )
 
 

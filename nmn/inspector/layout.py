@@ -95,6 +95,8 @@ def result_text(trace: Trace, step: TraceStep) -> str:
     """
     if step.mask is None:
         return "failed" if step.value is None else step.value
+    if not trace.has_masks:
+        return "a map"
     if is_fine(trace):
         count = len(meant_places(trace, step.mask))
     else:
@@ -123,6 +125,12 @@ def explanation(trace: Trace) -> str:
     """One sentence on why the answer is what it is."""
     if trace.answer is None:
         return f"There is no answer: {trace.failure or 'unknown'}."
+    if not trace.has_masks:
+        return f"The answer is {trace.answer}: steps are maps of features, which mean no places."
+    for index, step in enumerate(trace.steps):
+        if step.operation == "unique" and _is_empty(step):
+            empty = _name(trace.steps[_first_empty(trace, index)])
+            return f"A guess: the question is about one thing, and {empty} leaves nothing."
     root = trace.steps[-1]
     if root.operation != "exists":
         sources = [f"{_name(trace.steps[s])} gave {_result(trace, s)}" for s in root.inputs]

@@ -35,14 +35,15 @@ def as_text(trace: Trace) -> str:
 
 def _value(trace: Trace, step: TraceStep) -> str:
     parts = []
-    if step.mask is not None and trace.grid is not None and not is_fine(trace):
+    drawn = step.mask if trace.has_masks else None
+    if drawn is not None and trace.grid is not None and not is_fine(trace):
         columns = trace.grid[1]
-        marks = ["■" if value > MEANT else "·" for value in step.mask]
+        marks = ["■" if value > MEANT else "·" for value in drawn]
         rows = ["".join(marks[i : i + columns]) for i in range(0, len(marks), columns)]
         parts.append(" ".join(rows))
     parts.append(result_text(trace, step))
-    if step.mask is not None and is_fine(trace):
-        places = meant_places(trace, step.mask)
+    if drawn is not None and is_fine(trace):
+        places = meant_places(trace, drawn)
         parts.extend(places[:_MAX_PLACES])
         parts.extend(["..."] if len(places) > _MAX_PLACES else [])
     if step.mask is None and step.confidence is not None:

@@ -29,9 +29,7 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
-def detect(
-    views: Views, least: float, apart: float, temperature: float = 1.0
-) -> tuple[tuple[Detection, ...], ...]:
+def detect(views: Views, least: float, apart: float) -> tuple[tuple[Detection, ...], ...]:
     """The objects of each picture, the most certain first.
 
     Of two cells whose objects stand nearer to each other than `apart`, in scene units, the surer
@@ -39,11 +37,8 @@ def detect(
 
     Args:
         least: probability from which an object is one at all.
-        temperature: what logits are divided by.
     """
-    presence, cells = (
-        (views.presence / temperature).sigmoid().topk(min(_MOST, views.presence.shape[1]), dim=1)
-    )
+    presence, cells = views.presence.sigmoid().topk(min(_MOST, views.presence.shape[1]), dim=1)
     picture = torch.arange(len(cells), device=cells.device)[:, None]
     ground = views.ground[picture, cells]
     close = torch.cdist(ground, ground) < apart
@@ -54,7 +49,7 @@ def detect(
     columns = [
         presence[kept].tolist(),
         zip(
-            *((logits[where] / temperature).softmax(-1).tolist() for logits in views.attributes),
+            *(logits[where].softmax(-1).tolist() for logits in views.attributes),
             strict=True,
         ),
         ground[kept].tolist(),

@@ -54,7 +54,6 @@ class SceneParserConfig(Config):
         least: how probable each of them must be, in comparison with the best; and no answer is
             more certain than this leaves room for.
         absurd: how much of the weight of a scene is left where a question means nothing on it.
-        temperature: what the logits of objects and values are divided by.
     """
 
     kind: Literal["scene_parser"] = "scene_parser"
@@ -67,7 +66,6 @@ class SceneParserConfig(Config):
     scenes: int = Field(8, gt=0, le=1024)
     least: float = Field(1e-3, gt=0, lt=1)
     absurd: float = Field(0.05, ge=0, le=1)
-    temperature: float = Field(1.0, gt=0)
 
 
 class SceneParser(Model):
@@ -130,7 +128,7 @@ class SceneParser(Model):
         views = self.detector(self.stem(pictures))
         if self.config.both_ways:
             views = views.mean(self.detector(self.stem(pictures.flip(-1))).mirrored(self._grid))
-        return detect(views, self.config.least, self.config.apart, self.config.temperature)
+        return detect(views, self.config.least, self.config.apart)
 
     @property
     def _grid(self) -> tuple[int, int]:

@@ -59,6 +59,8 @@ class Trace:
             none; truths of masks are then those of the objects.
         failure: why there is no answer, where there is none.
         truth: the right answer, where it is known.
+        has_masks: whether masks say which places are meant; if not, they are maps of features, and
+            say how much there is in each cell.
     """
 
     question: str
@@ -72,6 +74,7 @@ class Trace:
     shown: tuple[int, ...] | None = None
     failure: str | None = None
     truth: str | None = None
+    has_masks: bool = True
 
     @property
     def probability(self) -> float | None:

@@ -60,11 +60,26 @@ YES = make((0.9, 0.1, 0.1, 0.1), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
 NO = make((0.1, 0.1, 0.1, 0.9), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
 NOTHING = make((0.1, 0.1, 0.1, 0.1), (0.1, 0.1, 0.8, 0.9), (0.8, 0.9, 0.1, 0.1))
 OUTSIDE = make((0.9, 0.1, 0.1, 0.1), (0.9, 0.1, 0.1, 0.1), (0.1, 0.1, 0.1, 0.1))
+NONE = (0.1, 0.1, 0.1, 0.1)
+GUESS = replace(
+    YES,
+    steps=(
+        step("find", "red", (), NONE),
+        step("unique", None, (0,), NONE),
+        TraceStep("query", "shape", (1,), "Value", None, "circle", 0.4, None, ()),
+    ),
+    answer="circle",
+)
 
 
 @pytest.mark.parametrize(
     ("trace", "sentence"),
     [
+        (GUESS, "A guess: the question is about one thing, and find[red] leaves nothing."),
+        (
+            replace(YES, has_masks=False),
+            "The answer is yes: steps are maps of features, which mean no places.",
+        ),
         (YES, "Yes: find[red] (1 cell) and relate[above] (2 cells) have 1 cell in common."),
         (NO, "No: find[red] (1 cell) and relate[above] (2 cells) have no cell in common."),
         (NOTHING, "No: find[red] found nothing."),
@@ -84,6 +99,11 @@ def test_the_text_is_a_tree_with_masks() -> None:
         "  └ relate[above]   ■■ ··  2 cells",
         "    └ find[circle]  ·· ■■  2 cells",
     ]
+
+
+def test_maps_of_features_are_not_read_as_masks() -> None:
+    lines = as_text(replace(YES, has_masks=False)).splitlines()[2:]
+    assert lines[:2] == ["exists              yes  (80.0%)", "└ and               a map"]
 
 
 def test_inputs_are_left_of_what_they_feed() -> None:

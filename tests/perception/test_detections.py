@@ -48,12 +48,3 @@ def test_pictures_are_apart_and_may_be_empty() -> None:
 def test_boxes_are_fractions_within_the_picture() -> None:
     (found,) = detect(views([[0.9]], [[(0.0, 0.0)]]), least=0.1, apart=0.5)
     assert found[0].box == (0.25, 0.5, 0.75, 1.0)
-
-
-def test_temperature_makes_it_less_sure_of_all() -> None:
-    made = views([[0.9]], [[(0.0, 0.0)]])
-    (sure,), (unsure,) = (detect(made, 0.1, 0.5, heat) for heat in (1.0, 2.0))
-    assert abs(sure[0].probability - 0.9) < 1e-6
-    assert abs(unsure[0].probability - 0.75) < 1e-6  # odds of 9 become odds of 3
-    assert sure[0].attributes[0][0] > unsure[0].attributes[0][0] > 0.5
-    assert abs(sum(unsure[0].attributes[1]) - 1) < 1e-6

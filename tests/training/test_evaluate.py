@@ -142,7 +142,6 @@ def test_clevr_is_reported_by_kind_and_clustered_by_picture(
     ]
     right, total = [sum(map(bool, p)) for p in pictures], [len(p) for p in pictures]
     assert report["interval"] == list(clustered_interval(right, total))
-    # Without a temperature, the scene is all objects: of an untrained model too.
     scene = report["faithfulness"]["by_operation"]["scene"]
     assert scene["masks"] >= 20
     assert json.loads(json.dumps(report)) == report
