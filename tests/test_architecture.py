@@ -22,7 +22,7 @@ LEVELS = {
     "inspector": 7,
     **dict.fromkeys(("cli", "engine"), 8),
 }
-TENSOR_FILES = {"data.batch": 4, "data.loader": 4, "data.vocabulary": 4}
+TENSOR_FILES = {"data.batch": 4, "data.loader": 4, "data.mirror": 4, "data.vocabulary": 4}
 """Files of a level above that of their package, as they need torch."""
 
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
