@@ -137,7 +137,7 @@ def _read_preset(name: str) -> dict[str, Any]:
     base = values.pop("base", None)
     if base is None:
         return values
-    if base not in files or path == files[base]:
+    if not isinstance(base, str) or base not in files or path == files[base]:
         others = tuple(other for other in files if files[other] != path)
         raise UnknownNameError(f"base of preset {name}", str(base), others)
     return merged(_read_preset(base), values)

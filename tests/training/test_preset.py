@@ -31,6 +31,9 @@ def test_a_preset_says_what_differs_from_its_base(tmp_path: Path) -> None:
     said = ["seed=1", "training.steps=5"]
     assert load_preset(str(file)) == load_preset("clevr", said)
     assert load_preset(str(file), ["seed=2"]) == load_preset("clevr", [*said, "seed=2"])
+    file.write_text("base = [1]\n")
+    with pytest.raises(UnknownNameError, match=r"unknown base of preset"):
+        load_preset(str(file))
     file.write_text('base = "clever"\n')
     with pytest.raises(UnknownNameError, match=r"unknown base of preset .* 'clever'.*'clevr'"):
         load_preset(str(file))
