@@ -125,23 +125,33 @@ def explanation(trace: Trace) -> str:
     """One sentence on why the answer is what it is."""
     if trace.answer is None:
         return f"There is no answer: {trace.failure or 'unknown'}."
+    return _without_reason(trace) or _reason(trace, trace.answer)
+
+
+def _without_reason(trace: Trace) -> str | None:
+    """What to say of an answer that its steps do not explain."""
     if not trace.has_masks:
         return f"The answer is {trace.answer}: steps are maps of features, which mean no places."
     for index, step in enumerate(trace.steps):
         if step.operation == "unique" and _is_empty(step):
             empty = _name(trace.steps[_first_empty(trace, index)])
             return f"A guess: the question is about one thing, and {empty} leaves nothing."
+    return None
+
+
+def _reason(trace: Trace, answer: str) -> str:
+    """Why steps with masks give this answer."""
     root = trace.steps[-1]
     if root.operation != "exists":
         sources = [f"{_name(trace.steps[s])} gave {_result(trace, s)}" for s in root.inputs]
-        return f"The answer is {trace.answer}: {', '.join(sources)}."
+        return f"The answer is {answer}: {', '.join(sources)}."
     index = root.inputs[0]
-    if trace.answer == "no":
+    if answer == "no":
         index = _first_empty(trace, index)
     step = trace.steps[index]
     left = _result(trace, index)
     found = [f"{_name(trace.steps[s])} ({_result(trace, s)})" for s in step.inputs]
-    said = trace.answer.capitalize()
+    said = answer.capitalize()
     if not step.inputs:
         return f"{said}: {_name(step)} found {left}."
     if step.operation == "and":
