@@ -4,9 +4,8 @@
         [--rounds 3] [--json]
 
 An epoch is made in each way in turn, and medians are taken over the rounds: "decoded" decodes and
-resizes the pictures of each batch, once each; "stored" takes them out of the memory-mapped store,
-with 0 and with 2 processes that read ahead; "cold" likewise, but after the system was told to
-forget the store, as where it is larger than the memory, and with the start of the processes.
+resizes the pictures of each batch, once each; "stored" takes them out of the memory-mapped store;
+"cold" likewise, but after the system was told to forget it, as where it is larger than the memory.
 `ratio` says how many times longer the epoch of "decoded" takes. "first pass" makes the store, in a
 cache folder of its own. `anonymous_mib` is the memory of this process without mapped files.
 """
@@ -30,8 +29,7 @@ from nmn.data.loader import BatchLoader
 from nmn.data.picture_store import PictureStore, open_store
 from nmn.data.vocabulary import vocabulary_of
 
-COLUMNS = ("way", "workers", "seconds", "pictures_per_second", "questions_per_second", "ratio")
-WORKERS = (0, 2)
+COLUMNS = ("way", "seconds", "pictures_per_second", "questions_per_second", "ratio")
 
 
 def decoded(
@@ -83,32 +81,23 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
     stored = data.with_store(PictureStore(store.path, store.shape))
     vocabulary = vocabulary_of(data.question(place).tokens for place in range(len(data)))
 
-    times: dict[tuple[str, int], list[float]] = {}
-    loaders = {
-        workers: BatchLoader(stored, vocabulary, options.batch_size, 0, workers=workers)
-        for workers in WORKERS
-    }
-    for each in loaders.values():  # the processes start with the first batch
-        seconds_of(each.epoch(0))
+    times: dict[str, list[float]] = {"decoded": [], "stored": [], "cold": []}
+    loader = BatchLoader(stored, vocabulary, options.batch_size, 0)
+    seconds_of(loader.epoch(0))
     for epoch in range(options.rounds):
-        batches = decoded(loaders[0], data, size, epoch)
-        times.setdefault(("decoded", 0), []).append(seconds_of(batches))
-        for workers, each in loaders.items():
-            times.setdefault(("stored", workers), []).append(seconds_of(each.epoch(epoch)))
+        times["decoded"].append(seconds_of(decoded(loader, data, size, epoch)))
+        times["stored"].append(seconds_of(loader.epoch(epoch)))
     # what is mapped stays in memory
-    del loaders, stored, each
-    gc.collect()
+    del loader, stored
     for epoch in range(options.rounds):
-        for workers in WORKERS:
-            fresh = data.with_store(PictureStore(store.path, store.shape))
-            loader = BatchLoader(fresh, vocabulary, options.batch_size, 0, workers=workers)
-            forget(store)
-            times.setdefault(("cold", workers), []).append(seconds_of(loader.epoch(epoch)))
-            del fresh, loader
-            gc.collect()
+        gc.collect()
+        fresh = data.with_store(PictureStore(store.path, store.shape))
+        loader = BatchLoader(fresh, vocabulary, options.batch_size, 0)
+        forget(store)
+        times["cold"].append(seconds_of(loader.epoch(epoch)))
+        del fresh, loader
     medians = {way: statistics.median(values) for way, values in times.items()}
-    slowest = medians["decoded", 0]
-    rows = [("first pass", 0, first), *((*way, value) for way, value in medians.items())]
+    slowest = medians["decoded"]
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
@@ -123,13 +112,12 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
         "ways": [
             {
                 "way": way,
-                "workers": workers,
                 "seconds": round(value, 3),
                 "pictures_per_second": round(len(store) / value),
                 "questions_per_second": round(len(data) / value),
                 "ratio": round(slowest / value, 2),
             }
-            for way, workers, value in rows
+            for way, value in {"first pass": first, **medians}.items()
         ],
     }
 

@@ -5,9 +5,11 @@ plain or `.gz`. The domain is that of `domain.json` in the folder, without one C
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from nmn.data.clevr import Question, read_questions
 from nmn.data.clevr_scenes import image_name, read_scenes
@@ -84,6 +86,11 @@ class ClevrData:
             self._last.clear()
             self._last[row] = picture
         return self._last[row]
+
+    def will_need(self, questions: Sequence[int]) -> None:
+        """That the pictures of some questions are wanted soon; see `PictureStore.will_need`."""
+        if self.store is not None:
+            self.store.will_need(np.unique(self.questions.pictures[questions]).tolist())
 
     def with_store(self, store: PictureStore) -> "ClevrData":
         """The same with its pictures out of `store` (see `open_store`).

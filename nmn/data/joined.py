@@ -68,6 +68,12 @@ class JoinedData:
         data, row, image = self._place(index)
         return replace(data.question(row), question_index=index, image_index=image)
 
+    def will_need(self, questions: Sequence[int]) -> None:
+        """See `ClevrData.will_need`."""
+        for question in questions:
+            data, row, _ = self._place(question)
+            data.will_need([row])
+
     def _place(self, index: int) -> tuple[ClevrData, int, int]:
         index = range(len(self))[index]
         number = int(np.searchsorted(self._starts, index, side="right")) - 1

@@ -7,8 +7,10 @@ folder of pictures and size; when the pictures have changed, a new one takes the
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
@@ -92,6 +94,21 @@ class PictureStore:
     def rows(self, rows: Sequence[int]) -> UInt8[np.ndarray, "picture height width 3"]:
         """A copy of some pictures, in the order asked for."""
         return np.asarray(self._mapped[np.asarray(rows, dtype=np.int64)])
+
+    def will_need(self, rows: Sequence[int]) -> None:
+        """Let the system read some pictures, where they are not in memory, beside other work.
+
+        Without it the first look at a picture waits for the disk, and for what lies around.
+        """
+        if sys.platform != "linux":
+            return
+        # If it is gone, the first look at a picture says so.
+        with contextlib.suppress(OSError), self.path.open("rb") as stream:
+            size = math.prod(self.shape[1:])
+            begin = stream.seek(0, os.SEEK_END) - math.prod(self.shape)
+            for row in rows:
+                place = begin + row * size
+                os.posix_fadvise(stream.fileno(), place, size, os.POSIX_FADV_WILLNEED)
 
     @cached_property
     def _mapped(self) -> UInt8[np.ndarray, "picture height width 3"]:

@@ -1,7 +1,7 @@
 """The module network: a stem, a bank of modules and an executor, as one trainable model."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -11,11 +11,11 @@ from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.data.mirror import mirrored_at_random
 from nmn.domain import Domain
-from nmn.errors import ConfigError, DataError
+from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.execution.base import Chosen, Loss, Model, Prediction, programs_of
 from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
-from nmn.execution.supervision import scene_loss, truth_of
+from nmn.execution.supervision import STANDING, scene_loss, truth_of
 from nmn.modules import build_bank
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.stem import StemConfig
@@ -32,7 +32,8 @@ class ModuleNetworkConfig(Config):
         batched: how the batched executor works.
         supervision: what is learned from: `answers` alone, or also the `scene`, by which masks are
             to mean the right objects (see `nmn.execution.supervision`).
-        mask_weight: how much the latter counts in the loss.
+        mask_weight: how much each lesson of the latter counts in the loss: those of operations by
+            their names, and `scene`, which cells stand for objects; 1 where nothing is said.
         lessons: how many nodes of each operation it teaches a picture, at most.
         mirror: the share of pictures that are mirrored in training, each time they are seen, with
             what is left and right in their programs and scenes.
@@ -46,7 +47,7 @@ class ModuleNetworkConfig(Config):
     executor: Literal["batched", "reference"] = "batched"
     batched: BatchedConfig = BatchedConfig()
     supervision: Literal["answers", "scene"] = "answers"
-    mask_weight: float = Field(1.0, gt=0)
+    mask_weight: dict[str, Annotated[float, Field(ge=0)]] = {}  # noqa: RUF012 - pydantic copies it
     lessons: int = Field(64, gt=0)
     mirror: float = Field(0.0, ge=0, le=1)
     augment: AugmentConfig = AugmentConfig()
@@ -71,8 +72,12 @@ class ModuleNetwork(Model):
         self.config = config
         bank = build_bank(config.family, domain, config.stem.size, config.bank)
         if config.supervision == "scene" and not bank.taught:
-            known = f"family {config.family} has no masks to supervise by scenes; wanted answers"
-            raise ConfigError("model.supervision", known)
+            problem = f"family {config.family} has no masks to supervise by scenes; wanted answers"
+            raise ConfigError("model.supervision", problem)
+        known = (*bank.taught, STANDING)
+        for name in config.mask_weight:
+            if name not in known:
+                raise UnknownNameError("lesson", name, known, "model.mask_weight")
         stem = build_stem(config.stem)
         self.executor: BatchedExecutor | ReferenceExecutor = (
             BatchedExecutor(stem, bank, config.batched)
@@ -107,7 +112,8 @@ class ModuleNetwork(Model):
         assert execution.features is not None
         truth, lessons = truth_of(batch, self.domain), self.config.lessons
         masks = scene_loss(self.executor.bank, execution.features, truth, lessons, generator)
-        total = answer + self.config.mask_weight * torch.stack(list(masks.values())).sum()
+        weight = self.config.mask_weight
+        total = answer + sum(weight.get(name, 1.0) * loss for name, loss in masks.items())
         parts = {name: loss.item() for name, loss in masks.items()}
         return Loss(total, {"answer": answer.item(), **parts})
 

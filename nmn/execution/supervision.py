@@ -22,6 +22,9 @@ from nmn.modules.base import ModuleBank, Nodes
 from nmn.nn.features import Features
 from nmn.program.ops import OPERATIONS, arguments_of
 
+STANDING = "scene"
+"""The lesson which cells stand for objects."""
+
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, where single precision has no more digits."""
 
@@ -86,7 +89,7 @@ def scene_loss(
         standing = near & _largest(stands.detach(), truth.cells, objects)
         if features.grid is not None:
             near = _around(standing, truth.cells, features.grid)
-        losses["scene"] = _cross_entropy(stands, standing).sum() / count
+        losses[STANDING] = _cross_entropy(stands, standing).sum() / count
         features = bank.assuming(near, features)
     for operation in bank.taught:
         chosen = _LESSONS[operation](truth, bank.domain)

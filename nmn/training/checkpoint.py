@@ -22,7 +22,7 @@ from nmn.errors import ConfigError, DataError, UnknownNameError, listing
 from nmn.execution.base import Model
 from nmn.program.tokens import TokenVocabulary
 from nmn.resources import shipped_checkpoints, write_text
-from nmn.training.models import build_model
+from nmn.training.models import build_model, stem_of
 from nmn.training.preset import TrainPreset
 from nmn.training.tensors import load_weights, read_tensors, write_tensors
 
@@ -124,18 +124,26 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(model, preset, vocabulary, made, parser)
 
 
-def give_weights(name: str, model: Model) -> None:
-    """Give a model the weights of a checkpoint.
-
-    Args:
-        name: as for `find_checkpoint`.
+def begin_with(preset: TrainPreset, model: Model) -> None:
+    """Give a new model the weights that its preset begins with, if any.
 
     Raises:
-        UnknownNameError: there is none of that name.
-        DataError: its weights are damaged, or of another model.
+        UnknownNameError: there is no checkpoint of that name.
+        DataError: it is damaged, or of a model or stem that is configured otherwise.
     """
-    path = find_checkpoint(name) / _WEIGHTS
-    load_weights(model, read_tensors(path)[0], path)
+    name = preset.initial or preset.initial_stem
+    if not name:
+        return
+    folder = find_checkpoint(name)
+    if preset.initial:
+        path = folder / _WEIGHTS
+        load_weights(model, read_tensors(path)[0], path)
+        return
+    source = load_checkpoint(folder)
+    if source.preset.model.stem != preset.model.stem:
+        problem = "its stem is configured otherwise than model.stem of the preset"
+        raise DataError(str(folder), problem)
+    stem_of(model).load_state_dict(stem_of(source.model).state_dict())
 
 
 def find_checkpoint(name: str) -> Path:

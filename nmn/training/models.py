@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
+from torch import nn
 
 from nmn.domain import Domain
 from nmn.execution.base import Model
@@ -39,3 +40,10 @@ def build_model(domain: Domain, config: ModuleNetworkConfig | SceneParserConfig)
 def supervision_of(config: ModuleNetworkConfig | SceneParserConfig) -> str:
     """What a model learns from: `answers` (with programs), or also the `scene`."""
     return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
+
+
+def stem_of(model: Model) -> nn.Module:
+    """What turns pictures into the features that a model looks at."""
+    stem = model.executor.stem if isinstance(model, ModuleNetwork) else model.stem
+    assert isinstance(stem, nn.Module)
+    return stem

@@ -81,6 +81,8 @@ class TrainPreset(Config):
         data: by domain.
         initial: a checkpoint, by folder or name, of a model that is configured alike; training
             begins with its weights and not with drawn ones.
+        initial_stem: the same of a model of any kind with such a stem, whose weights alone are
+            taken. None if empty.
     """
 
     kind: Literal["train"]
@@ -91,6 +93,7 @@ class TrainPreset(Config):
         Discriminator("kind"),
     ]
     initial: str | None = None
+    initial_stem: str | None = None
     model: AnyModelConfig = ModuleNetworkConfig()
     training: LoopConfig = LoopConfig()
 
@@ -100,6 +103,12 @@ class TrainPreset(Config):
         if isinstance(values, Mapping) and isinstance(values.get("data"), Mapping):
             return {**values, "data": {**values["data"], "kind": values.get("domain")}}
         return values
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> "TrainPreset":
+        if self.initial and self.initial_stem:
+            raise ValueError("initial and initial_stem; wanted one of them")
+        return self
 
     @property
     def size(self) -> tuple[int, int]:

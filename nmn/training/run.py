@@ -16,7 +16,7 @@ from nmn.execution.base import Model
 from nmn.nn.threads import cpu_threads
 from nmn.progress import Stage, silent
 from nmn.seeding import child_seed
-from nmn.training.checkpoint import Checkpoint, give_weights, save_checkpoint
+from nmn.training.checkpoint import Checkpoint, begin_with, save_checkpoint
 from nmn.training.curriculum import split_off, training_batches, without_picture
 from nmn.training.data import domain_of_preset, training_data
 from nmn.training.log import RunLog
@@ -118,8 +118,7 @@ class _Run:
         """Start with the weights of an attempt."""
         torch.manual_seed(child_seed(self.preset.seed, "weights", *["again"] * attempt))
         self.model = build_model(domain_of_preset(self.preset), self.preset.model).to(self.device)
-        if self.preset.initial is not None:
-            give_weights(self.preset.initial, self.model)
+        begin_with(self.preset, self.model)
         config = self.preset.training
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -193,7 +192,7 @@ class _Run:
         config = self.preset.training
         return (
             self.done == config.stuck_after
-            and self.preset.initial is None
+            and not self.preset.initial
             and self.attempt < config.restarts
             and self._loss() > config.stuck_loss
         )

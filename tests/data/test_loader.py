@@ -1,4 +1,3 @@
-import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -11,7 +10,7 @@ from nmn.data.batch import Batch, collate
 from nmn.data.clevr_folder import ClevrData, read_clevr
 from nmn.data.example import ListDataset
 from nmn.data.loader import BatchLoader
-from nmn.data.picture_store import open_store
+from nmn.data.picture_store import PictureStore, open_store
 from nmn.data.vocabulary import WordVocabulary, vocabulary_of
 from nmn.errors import ConfigError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
@@ -107,24 +106,19 @@ def test_each_epoch_has_its_own_order(data: ClevrData, vocabulary: WordVocabular
     assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1, 2)}) == 6
 
 
-def test_processes_change_nothing(data: ClevrData, vocabulary: WordVocabulary) -> None:
-    alone = BatchLoader(data, vocabulary, 10, 1)
-    helped = BatchLoader(data, vocabulary, 10, 1, workers=2)
-    for epoch in range(2):
-        check_all_equal(list(helped.epoch(epoch)), list(alone.epoch(epoch)))
-    # an epoch that is given up leaves nothing for the next
-    next(helped.epoch(2))
-    check_all_equal(list(helped.epoch(3, 1)), list(alone.epoch(3))[1:])
-    check_all_equal(list(islice(helped.steps(3), 4)), list(islice(alone.steps(3), 4)))
-
-
-def test_nothing_but_a_path_goes_to_the_processes(
-    data: ClevrData, vocabulary: WordVocabulary
+def test_pictures_are_read_ahead(
+    data: ClevrData, vocabulary: WordVocabulary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loader = BatchLoader(data, vocabulary, 10, 1, workers=2)
-    list(loader.epoch(0))
-    assert loader._ahead is not None
-    assert len(pickle.dumps(loader._ahead._loader.dataset)) < 600
+    asked: list[int] = []
+    monkeypatch.setattr(PictureStore, "will_need", lambda _, rows: asked.extend(rows))
+    loader = BatchLoader(data, vocabulary, 10, 1)
+    plan = loader.plan(0)
+    wanted = [np.unique(data.questions.pictures[rows]) for rows in plan]
+    batches = loader.epoch(0)
+    next(batches)
+    assert asked == np.concatenate(wanted[:5]).tolist()
+    list(batches)
+    assert asked == np.concatenate(wanted).tolist()
 
 
 def test_a_run_can_go_on_at_any_batch(data: ClevrData, vocabulary: WordVocabulary) -> None:
@@ -139,7 +133,7 @@ def test_a_run_can_go_on_at_any_batch(data: ClevrData, vocabulary: WordVocabular
 def test_pictures_that_are_not_stored_are_decoded(
     decoded: ClevrData, vocabulary: WordVocabulary
 ) -> None:
-    loader = BatchLoader(decoded, vocabulary, 8, 1, workers=2)
+    loader = BatchLoader(decoded, vocabulary, 8, 1)
     batch = next(loader.epoch(0))
     assert batch.pictures.shape == (2, 3, 40, 60)
     rows = loader.plan(0)[0]

@@ -278,3 +278,19 @@ def test_a_store_of_pictures_made_by_others(real_data: Path) -> None:
     store = open_store(PictureFiles(folder, tuple(names), tuple(range(60))), (120, 80))
     assert store.shape == (60, 80, 120, 3)
     assert 90 < store[0].mean() < 140  # the ground is grey
+
+
+def test_pictures_can_be_wanted_ahead(files: PictureFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(files, (30, 20))
+    told: list[tuple[int, int]] = []
+    advise = os.posix_fadvise
+
+    def told_of(file: int, begin: int, size: int, advice: int) -> None:
+        told.append((begin, size))
+        advise(file, begin, size, advice)
+
+    monkeypatch.setattr("os.posix_fadvise", told_of)
+    store.will_need([2, 0])
+    stored = store.path.read_bytes()
+    for row, (begin, size) in zip([2, 0], told, strict=True):
+        assert stored[begin : begin + size] == store[row].tobytes()

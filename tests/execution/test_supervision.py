@@ -14,7 +14,7 @@ from nmn.data.mirror import mirrored
 from nmn.data.sight import Sight
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
-from nmn.errors import ConfigError, DataError
+from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.execution.supervision import scene_loss, truth_of
 from nmn.modules import build_bank
@@ -146,17 +146,19 @@ def small(**values: object) -> ModuleNetworkConfig:
 
 def test_a_model_learns_from_scenes(clevr: Domain) -> None:
     plane = {"relations": "plane", "empty_places": False}
-    model = ModuleNetwork(clevr, small(bank=plane, mask_weight=0.5))
+    model = ModuleNetwork(clevr, small(bank=plane, mask_weight={"filter": 0.5, "relate": 0}))
     random = torch.Generator().manual_seed(0)
     loss = model.loss(batch_of(clevr), random)
     assert loss.parts.keys() == {"answer", "scene", "filter", "relate"}
-    masks = sum(loss.parts[name] for name in ("scene", "filter", "relate"))
-    assert loss.total.item() == pytest.approx(loss.parts["answer"] + 0.5 * masks, rel=1e-5)
+    wanted = loss.parts["answer"] + loss.parts["scene"] + 0.5 * loss.parts["filter"]
+    assert loss.total.item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_where_there_is_nothing_to_supervise(clevr: Domain) -> None:
     with pytest.raises(ConfigError, match="residual has no masks to supervise"):
         ModuleNetwork(clevr, small(family="residual"))
+    with pytest.raises(UnknownNameError, match=r"unknown lesson 'relat'.*; nearest: 'relate'"):
+        ModuleNetwork(clevr, small(mask_weight={"relat": 2.0}))
     with pytest.raises(ValidationError, match="wanted executor = 'batched'"):
         small(executor="reference")
 

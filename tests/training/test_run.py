@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 from nmn.data.batch import Batch
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
-from nmn.errors import DataError, UnknownNameError
+from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.execution.base import Chosen, Loss, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.checkpoint import load_checkpoint
 from nmn.training.data import training_data
+from nmn.training.models import stem_of
 from nmn.training.preset import TrainPreset, load_preset
 from nmn.training.run import accuracy, run_training
 from tests.training.tiny_clevr import TINY
@@ -187,6 +188,23 @@ def test_training_begins_with_the_weights_of_a_checkpoint(tmp_path: Path) -> Non
         run_training(load_preset("clevr-tbd", further), tmp_path / "third")
     with pytest.raises(UnknownNameError, match="unknown checkpoint 'nobody'"):
         run_training(load_preset("clevr", [*TINY, "initial=nobody"]), tmp_path / "third")
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+def test_training_begins_with_the_stem_of_another_model(tmp_path: Path) -> None:
+    parser = run_training(load_preset("clevr-scene", [*TINY, "training.steps=3"]), tmp_path / "a")
+    chosen = [*TINY, "training.steps=1", f"initial_stem={tmp_path / 'a'}"]
+    network = run_training(
+        load_preset("clevr", [*chosen, "training.learning_rate=1e-12"]), tmp_path / "b"
+    )
+    for name, value in stem_of(parser.model).named_parameters():  # means of batches move on
+        own = stem_of(network.model).get_parameter(name)
+        torch.testing.assert_close(own, value, rtol=0, atol=1e-6)
+    wider = [*chosen, "model.stem.levels=[[8,1],[24,1]]"]
+    with pytest.raises(DataError, match="its stem is configured otherwise"):
+        run_training(load_preset("clevr", wider), tmp_path / "c")
+    with pytest.raises(ConfigError, match="initial and initial_stem; wanted one of them"):
+        load_preset("clevr", [*chosen, "initial=clevr"])
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(

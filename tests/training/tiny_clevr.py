@@ -1,6 +1,7 @@
 """Settings that make the presets of CLEVR tiny."""
 
 TINY = (
+    "initial_stem=",
     "data.pictures=12",
     "data.held_out=4",
     "data.world.scenes.min_objects=2",
