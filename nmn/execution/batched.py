@@ -126,7 +126,7 @@ class BatchedExecutor(nn.Module):
         cells = 0
         try:
             with self._precision(batch.pictures.device):
-                features = self.stem(batch.pictures)
+                features = self.bank.see(batch.pictures, self.stem)
                 cells = features.values.shape[1]
                 self.bank.check(features)
                 features = self.bank.prepare(features)

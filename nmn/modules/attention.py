@@ -64,6 +64,8 @@ class AttentionConfig(Config):
             training alone, as things are found from answers alone only where it may have several.
         competition: whether neighbouring cells of a grid compete to stand for a thing, for pictures
             in which things are larger than cells.
+        both_ways: whether, outside of training, pictures are looked at once more, mirrored, and
+            the mean is taken of what their things are like.
         sharpness: by how many logits a difference of one object decides a comparison of counts.
     """
 
@@ -74,6 +76,7 @@ class AttentionConfig(Config):
     things: float = 0.0
     exclusive: bool | Literal["decided"] = False
     competition: bool = False
+    both_ways: bool = False
     sharpness: float = Field(6.0, gt=0)
 
 
@@ -129,11 +132,20 @@ class AttentionBank(ModuleBank):
         self._rivals: Tensor
         self._answers = AnswerColumns(domain)
 
+    @property
+    def wants_mirrored(self) -> bool:
+        """See `ModuleBank`."""
+        return self.config.both_ways and not self.training
+
     def prepare(self, features: Features) -> AttentionFeatures:
         """Concepts of all cells and relations of all pairs of cells, once for all nodes."""
         weight = torch.cat([self.things.weight, self.concepts.weight])
         bias = torch.cat([self.things.bias, self.concepts.bias])
         logits = functional.linear(features.values, weight, bias).transpose(1, 2)
+        if features.mirrored is not None:
+            other = functional.linear(features.mirrored, weight, bias).transpose(1, 2)
+            # Where a thing is seen to stand differs by half a cell, what it is like does not.
+            logits = torch.cat([logits[:, :1], (logits + other)[:, 1:] / 2], 1)
         # Logits of narrow types are doubts in single precision: masks keep their differences.
         dtype = torch.promote_types(features.values.dtype, torch.float32)
         logits = logits.to(dtype).contiguous()
@@ -150,7 +162,12 @@ class AttentionBank(ModuleBank):
         starts = None
         if isinstance(self.relations, Plane) and places is not None:
             count = min(self.config.starts, things.shape[1])
-            starts = things.detach().topk(count, largest=False, sorted=False).indices
+            least = things.detach().topk(count, largest=False, sorted=not self.training)
+            starts = least.indices
+            if self.competition is not None and not self.training:
+                of_starts = places.gather(1, starts[:, :, None].expand(-1, -1, 2))
+                again = self.competition.again(least.values, of_starts)
+                things = things.scatter(1, starts, least.values.masked_fill(again, IMPOSSIBLE))
             relations = doubts(self.relations(places, starts))
         else:
             relations = self._relations(features)

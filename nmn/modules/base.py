@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from nmn.domain import Domain
 from nmn.errors import DataError, ProgramTypeError, ShapeError
-from nmn.nn.features import Features, FeatureSize
+from nmn.nn.features import Features, FeatureSize, with_mirrored
 from nmn.program.ops import OPERATIONS, arguments_of, covering
 from nmn.program.typecheck import answers_of
 from nmn.program.types import BOOL, NUMBER, Kind, Type, value_of
@@ -109,6 +109,18 @@ class ModuleBank(nn.Module, ABC):
             possible[index, list(_answers(output, domain))] = True
         self.register_buffer("_possible", possible, persistent=False)
         self._possible: Tensor
+
+    @property
+    def wants_mirrored(self) -> bool:
+        """Whether `Features.mirrored` is looked at."""
+        return False
+
+    def see(self, pictures: Float[Tensor, "picture 3 height width"], stem: nn.Module) -> Features:
+        """What `stem` gives of pictures, with all that `prepare` looks at."""
+        features: Features = stem(pictures)
+        if self.wants_mirrored:
+            features = with_mirrored(features, stem(pictures.flip(-1)))
+        return features
 
     @abstractmethod
     def modules_by_operation(self) -> Mapping[str, Module]:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,6 +13,8 @@ _NEIGHBOURHOOD = 3
 _MIDDLE = _NEIGHBOURHOOD**2 // 2
 _FIRST_RANGE = 0.1
 """How far apart, in the units of `Features.positions`, are the things of cells that are two."""
+_SAME = 3.0
+"""Within so many ranges of each other things are one for certain."""
 
 
 class Competition(nn.Module):
@@ -53,6 +55,18 @@ class Competition(nn.Module):
             return torch.where(others.amax(1) < ranks, 1 / IMPOSSIBLE, IMPOSSIBLE)
         odds: Tensor = (others - ranks[:, None]).exp()
         return odds.sum(1)
+
+    def again(
+        self, doubts: Float[Tensor, "picture start"], places: Float[Tensor, "picture start 2"]
+    ) -> Bool[Tensor, "picture start"]:
+        """Which cells stand for a thing that one before them, wherever it is, stands for already.
+
+        Args:
+            doubts: that they stand for a thing, in ascending order.
+        """
+        apart = torch.cdist(places, places, compute_mode="donot_use_mm_for_euclid_dist")
+        same = (apart < _SAME * self.range.exp()) & (doubts < 1)[:, None]
+        return same.tril(-1).any(2)
 
 
 def _others(

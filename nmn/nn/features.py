@@ -1,6 +1,6 @@
 """What modules look at: cells of a grid, detected objects, object states, or graph nodes alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -40,6 +40,7 @@ class Features:
         present: which cells there are; pictures with fewer than others are padded.
         grid: `(rows, columns)` where the cells are a full grid in row-major order, evenly spaced
             and at the same positions in all pictures, else None.
+        mirrored: what is seen in each cell when the picture is looked at in a mirror.
 
     Raises:
         ShapeError: the fields do not fit together.
@@ -49,6 +50,7 @@ class Features:
     positions: Float[Tensor, "picture cell 2"]
     present: Bool[Tensor, "picture cell"]
     grid: tuple[int, int] | None = None
+    mirrored: Float[Tensor, "picture cell channel"] | None = None
 
     def __post_init__(self) -> None:
         pictures, cells, _ = self.values.shape
@@ -60,6 +62,18 @@ class Features:
                 raise ShapeError(f"features.{name}", str(wanted), str(shape))
         if self.grid is not None and self.grid[0] * self.grid[1] != cells:
             raise ShapeError("features.grid", f"{cells} cells", f"{self.grid}")
+
+
+def with_mirrored(features: Features, other: Features) -> Features:
+    """Features with what the same stem says of the mirrored pictures.
+
+    Raises:
+        ShapeError: they are on no grid.
+    """
+    if features.grid is None:
+        raise ShapeError("features", "a grid of cells, to mirror it", "none")
+    values = other.values.unflatten(1, features.grid).flip(2).flatten(1, 2)
+    return replace(features, mirrored=values)
 
 
 def grid_features(values: Float[Tensor, "picture channel height width"]) -> Features:

@@ -1,5 +1,7 @@
 """The family with parameters set by hand: on perfect features it is exact execution."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from nmn.execution.symbolic import SymbolicExecutor
 from nmn.modules import MODULES, build_bank, register
 from nmn.modules.attention import AttentionBank, AttentionConfig
 from nmn.modules.base import ModuleBank, Nodes
-from nmn.nn.features import Features, FeatureSize, grid_features
+from nmn.nn.features import Features, FeatureSize, grid_features, with_mirrored
 from nmn.nn.relations import Plane, RelativePositions
 from nmn.nn.soft_logic import IMPOSSIBLE
 from nmn.program.program import Program
@@ -282,6 +284,43 @@ def test_of_a_thing_in_several_cells_one_is_meant(clevr: Domain) -> None:
     assert soft.sum() < 1.5
     with pytest.raises(ShapeError, match="wanted a grid of cells, which compete"):
         AttentionBank(clevr, FeatureSize(8), AttentionConfig(competition=True))
+
+
+def test_what_things_are_like_is_the_mean_of_both_views(clevr: Domain) -> None:
+    red, blue = map(clevr.concepts.index, ("red", "blue"))
+    values = torch.zeros(1, len(clevr.concepts), 2, 6)
+    values[0, red, 0, 1] = 1.0
+    straight = grid_features(values)
+    # In the mirror the same cell looks more like blue, and another one like a thing.
+    other = torch.zeros_like(values)
+    other[0, red, 0, 4], other[0, blue, 0, 4], other[0, blue, 1, 5] = 0.3, 1.0, 1.0
+    both = with_mirrored(straight, grid_features(other))
+    bank = on_a_plane(clevr, both_ways=True)
+    assert bank.wants_mirrored
+    for name, odds in (("red", 0.5 * (20 * 1.3 - 20)), ("blue", 0.5 * (20 - 20))):
+        found = run(bank, parse_program(f"find[{name}]"), both)[-1][0]
+        alone = run(bank, parse_program(f"find[{name}]"), straight)[-1][0]
+        assert (found >= 1).sum() >= 11
+        assert -found[1].log().item() == pytest.approx(odds, abs=0.01)
+        assert -alone[1].log().item() == pytest.approx(10 if name == "red" else -10, abs=0.01)
+    assert not bank.train().wants_mirrored
+    with pytest.raises(ShapeError, match="a grid of cells, to mirror it"):
+        with_mirrored(replace(straight, grid=None), straight)
+
+
+def test_a_thing_that_is_seen_in_two_places_is_one(clevr: Domain) -> None:
+    bank = on_a_plane(clevr, competition=True)
+    values = torch.zeros(1, len(clevr.concepts), 2, 6)
+    values[0, clevr.concepts.index("red"), 0, :] = torch.tensor([1.0, 0, 0, 0.9, 0, 0])
+    assert isinstance(bank.relations, Plane)
+    with torch.no_grad():
+        bank.competition.rank.weight.fill_(1.0)  # type: ignore[union-attr]
+    count = parse_program("count(scene)")
+    assert run(bank, count, grid_features(values))[-1][0, 0] == 2
+    with torch.no_grad():
+        bank.competition.range.fill_(0.0)  # type: ignore[union-attr] # places within 3 are one
+    assert run(bank, count, grid_features(values))[-1][0, 0] == 1
+    assert (run(bank, parse_program("scene"), grid_features(values))[-1][0] < 1).nonzero() == 0
 
 
 def test_certain_masks_are_read_as_they_were_made(clevr: Domain) -> None:

@@ -48,6 +48,16 @@ def test_cells_of_things_at_other_places_do_not_compete() -> None:
     assert doubt[0, 2] < 1e-4
 
 
+def test_what_stands_for_a_thing_already_seen_elsewhere() -> None:
+    competition = Competition(1)
+    doubts = torch.tensor([[0.1, 0.2, 0.5, 2.0, 3.0], [0.1, 0.2, 0.3, 5.0, 9.0]])
+    places = torch.tensor([0.0, 1.0, 0.2, 0.1, 5.0])[:, None].expand(2, -1, 2)
+    # the third is near the first; what does not stand for a thing takes nothing from others
+    assert competition.again(doubts, places).tolist() == [[False, False, True, True, False]] * 2
+    apart = torch.tensor([[0.0, 0.31], [0.0, 0.29]])[:, :, None] * torch.tensor([0.6, 0.8])
+    assert competition.again(doubts[:, :2], apart).tolist() == [[False, False], [False, True]]
+
+
 def test_the_nearer_the_places_the_more_cells_compete() -> None:
     competition, values, grid = with_ranks([[0.0, 0.0]])
     distances = torch.tensor([0.0, 0.1, 0.2, 0.4])
