@@ -72,8 +72,8 @@ def with_mirrored(features: Features, other: Features) -> Features:
     """
     if features.grid is None:
         raise ShapeError("features", "a grid of cells, to mirror it", "none")
-    values = other.values.unflatten(1, features.grid).flip(2).flatten(1, 2)
-    return replace(features, mirrored=values)
+    cells = other.values.view(len(other.values), *features.grid, -1)
+    return replace(features, mirrored=cells.flip(2).flatten(1, 2))
 
 
 def grid_features(values: Float[Tensor, "picture channel height width"]) -> Features:
