@@ -23,12 +23,13 @@ from nmn.memory import keep_freed_memory
 
 QUESTIONS = (
     "are there more big green things than large purple shiny cubes",
-    "how many other things are the same shape as the small metal thing",
     "what number of things are large things or cyan balls",
-    "there is a thing that is left of a ball; are there any cubes behind it",
-    "is there a big thing that is the same color as a cylinder",
-    "how many small matte things are right of a cube and in front of a ball",
+    "how many small matte things are there",
+    "are there fewer metal things than balls",
+    "are there an equal number of cubes and small things",
+    "are there any tiny red rubber cylinders",
 )
+"""They have an answer whatever the picture shows."""
 
 
 def seconds(call: Callable[[], object]) -> float:
