@@ -44,6 +44,8 @@ def show(
         print_json(report)
         return
     width, height = loaded.preset.size
+    begun = loaded.preset.initial or loaded.preset.initial_stem
+    part = "" if loaded.preset.initial else "the stem of "
     what = "scene parser" if family is None else f"{family} modules"
     lines = [
         f"{folder}: {what} for domain {domain.name}",
@@ -57,6 +59,7 @@ def show(
         f"supervision {supervision_of(config)}",
         f"operations  {', '.join(OPERATIONS)}",
         f"seed        {loaded.preset.seed}",
+        *([f"begun with  {part}{begun}"] if begun else []),
         *(f"{name:<11} {value}" for name, value in loaded.made.items() if name != "supervision"),
     ]
     console.print("\n".join(lines), markup=False)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nmn.resources import dataset_folder
+from nmn.resources import dataset_folder, shipped_checkpoints
 from tests.cli.conftest import Run
 
 MINI = dataset_folder("shapes") / "mini"
@@ -123,6 +123,13 @@ def test_evaluate_needs_neither_queries_nor_answers(run: Run, tmp_path: Path) ->
     assert len(path.read_text().splitlines()) == 16
     text = run("evaluate", "shapes", "--data", tmp_path, "--split", "test").out
     assert "16 answers; no right ones to compare with" in text
+
+
+def test_show_tells_what_training_began_with(run: Run) -> None:
+    shown = run("show", str(shipped_checkpoints() / "clevr"))
+    assert shown.code == 0
+    assert "supervision scene\n" in shown.out
+    assert "begun with  the stem of clevr-scene\n" in shown.out
 
 
 def test_train_writes_a_checkpoint_that_show_explains(run: Run, tmp_path: Path) -> None:
