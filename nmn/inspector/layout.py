@@ -143,7 +143,8 @@ def _reason(trace: Trace, answer: str) -> str:
     """Why steps with masks give this answer."""
     root = trace.steps[-1]
     if root.operation != "exists":
-        sources = [f"{_name(trace.steps[s])} gave {_result(trace, s)}" for s in root.inputs]
+        meant = [_one_that_is_meant(trace, source) for source in root.inputs]
+        sources = [f"{_name(trace.steps[s])} gave {_result(trace, s)}" for s in meant]
         return f"The answer is {answer}: {', '.join(sources)}."
     index = root.inputs[0]
     if answer == "no":
@@ -158,6 +159,13 @@ def _reason(trace: Trace, answer: str) -> str:
         common = f"no {unit(trace)}" if left == "nothing" else left
         return f"{said}: {found[0]} and {found[1]} have {common} in common."
     return f"{said}: of {' and '.join(found)}, {_name(step)} leaves {left}."
+
+
+def _one_that_is_meant(trace: Trace, index: int) -> int:
+    """From a `unique` down to what it is about."""
+    while trace.steps[index].operation == "unique":
+        (index,) = trace.steps[index].inputs
+    return index
 
 
 def _first_empty(trace: Trace, index: int) -> int:

@@ -70,12 +70,16 @@ GUESS = replace(
     ),
     answer="circle",
 )
+SURE = replace(
+    GUESS, steps=tuple(replace(s, mask=s.mask and (0.1, 0.9, 0.1, 0.1)) for s in GUESS.steps)
+)
 
 
 @pytest.mark.parametrize(
     ("trace", "sentence"),
     [
         (GUESS, "A guess: the question is about one thing, and find[red] leaves nothing."),
+        (SURE, "The answer is circle: find[red] gave 1 cell."),
         (
             replace(YES, has_masks=False),
             "The answer is yes: steps are maps of features, which mean no places.",
