@@ -23,7 +23,7 @@ ExecutorName = Literal["neural", "symbolic"]
 
 _MOST_STRETCH = 1.4
 _LEAST_SCALE = 0.25
-_SHAPES_SIDE = 64
+_LEAST_SIDE, _SHAPES_SIDE = 8, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +129,13 @@ def checkpoint_for(image: str | Path | Picture, executor: ExecutorName = "neural
 
     Raises:
         DataError: the file is not a picture.
+        ShapeError: it is too small for either.
         ConfigError: there is none for this executor.
     """
     height, width = _picture(image).shape[:2]
+    if min(height, width) < _LEAST_SIDE:
+        wanted = "one of CLEVR (480x320) or of SHAPES (30x30), or of about these sizes"
+        raise ShapeError("picture", wanted, f"{width}x{height}")
     if width != height or width > _SHAPES_SIDE:
         return "clevr" if executor == "neural" else "clevr-scene"
     if executor == "symbolic":

@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from nmn.config import build
+from nmn.config import Config, build
 from nmn.data.files import read_json
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError, UnknownNameError, listing
 from nmn.execution.base import Model
+from nmn.nn.residual_stem import ResidualStemConfig
 from nmn.program.tokens import TokenVocabulary
 from nmn.resources import shipped_checkpoints, write_text
 from nmn.training.models import build_model, stem_of
@@ -140,10 +141,17 @@ def begin_with(preset: TrainPreset, model: Model) -> None:
         load_weights(model, read_tensors(path)[0], path)
         return
     source = load_checkpoint(folder)
-    if source.preset.model.stem != preset.model.stem:
-        problem = "its stem is configured otherwise than model.stem of the preset"
+    if not _continues(preset.model.stem, source.preset.model.stem):
+        problem = "its stem is configured otherwise than model.stem of the preset begins"
         raise DataError(str(folder), problem)
-    stem_of(model).load_state_dict(stem_of(source.model).state_dict())
+    stem_of(model).load_state_dict(stem_of(source.model).state_dict(), strict=False)
+
+
+def _continues(stem: Config, begun: Config) -> bool:
+    """Whether a stem is `begun`, or `begun` with further levels upon it."""
+    if not (isinstance(stem, ResidualStemConfig) and isinstance(begun, ResidualStemConfig)):
+        return stem == begun
+    return begun == stem.model_copy(update={"levels": stem.levels[: len(begun.levels)]})
 
 
 def find_checkpoint(name: str) -> Path:

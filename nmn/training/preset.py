@@ -81,8 +81,8 @@ class TrainPreset(Config):
         data: by domain.
         initial: a checkpoint, by folder or name, of a model that is configured alike; training
             begins with its weights and not with drawn ones.
-        initial_stem: the same of a model of any kind with such a stem, whose weights alone are
-            taken. None if empty.
+        initial_stem: the same of a model of any kind, of which only the stem is taken; the one
+            here may have more levels. None if empty.
     """
 
     kind: Literal["train"]

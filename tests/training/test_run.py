@@ -197,9 +197,17 @@ def test_training_begins_with_the_stem_of_another_model(tmp_path: Path) -> None:
     network = run_training(
         load_preset("clevr", [*chosen, "training.learning_rate=1e-12"]), tmp_path / "b"
     )
+    deeper = run_training(
+        load_preset(
+            "clevr-tbd",
+            [*chosen, "training.learning_rate=1e-12", "model.stem.levels=[[8,1],[16,1],[8,1]]"],
+        ),
+        tmp_path / "deeper",
+    )
     for name, value in stem_of(parser.model).named_parameters():  # means of batches move on
-        own = stem_of(network.model).get_parameter(name)
-        torch.testing.assert_close(own, value, rtol=0, atol=1e-6)
+        for model in (network.model, deeper.model):
+            own = stem_of(model).get_parameter(name)
+            torch.testing.assert_close(own, value, rtol=0, atol=1e-6)
     wider = [*chosen, "model.stem.levels=[[8,1],[24,1]]"]
     with pytest.raises(DataError, match="its stem is configured otherwise"):
         run_training(load_preset("clevr", wider), tmp_path / "c")
