@@ -40,7 +40,7 @@ PALER = {name: [round(0.7 * level + 48) for level in color] for name, color in C
 WORLDS: Mapping[str, Mapping[str, Any]] = {
     "same": {},
     "clevr": {"min_visible": 200},
-    "11 to 14 objects": {"min_objects": 11, "max_objects": 14},
+    "11 to 13 objects": {"min_objects": 11, "max_objects": 13, "min_margin": 0.2},
     "camera moved 3 times as far": {"camera_jitter": 1.5},
     "lamps moved twice as far": {"lamp_jitter": 2.0},
     "darker colours": {"look": {"colors": DARKER}},
