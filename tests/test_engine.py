@@ -96,7 +96,7 @@ def test_the_checkpoint_is_chosen_by_the_picture() -> None:
         checkpoint_for(PICTURE, "symbolic")
     with pytest.raises(ShapeError, match="got uint8"):
         checkpoint_for(np.zeros((0, 4, 3), dtype=np.uint8))
-    with pytest.raises(ShapeError, match="CLEVR .480x320. or of SHAPES .30x30.*got 1x1"):
+    with pytest.raises(ShapeError, match=r"CLEVR .480x320. or of SHAPES .30x30.*got 1x1"):
         checkpoint_for(np.zeros((1, 1, 3), dtype=np.uint8))
 
 
