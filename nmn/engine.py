@@ -114,7 +114,9 @@ def fitted(picture: Picture, size: tuple[int, int]) -> Picture:
     stretch = (width / height) / (size[0] / size[1])
     small = width < _LEAST_SCALE * size[0] or height < _LEAST_SCALE * size[1]
     if small or not 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
-        wanted = f"{size[0]}x{size[1]}, or a size of about that shape"
+        least = f"{round(_LEAST_SCALE * size[0])}x{round(_LEAST_SCALE * size[1])}"
+        shape = f"{size[0]}x{size[1]}, or a size of about that shape"
+        wanted = f"at least {least}" if small else shape
         raise ShapeError("picture", wanted, f"{width}x{height}")
     return resized(picture, size)
 

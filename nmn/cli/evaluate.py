@@ -122,7 +122,8 @@ def print_report(report: dict[str, Any]) -> None:
             _row(table, f"{kind}: {name}", rates)
     console.print(table)
     error = report["calibration"]["ece"]
-    console.print(f"expected calibration error {percent(error)}")
+    learned = f"; supervised by {report['supervision']}" if "supervision" in report else ""
+    console.print(f"expected calibration error {percent(error)}{learned}")
     if "faithfulness" in report:
         _print_faithfulness(report["faithfulness"])
     if report.get("unparsed") or report.get("failed"):

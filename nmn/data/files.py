@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nmn.data.example import Picture
 from nmn.errors import DataError, shortened
@@ -78,7 +78,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_picture(path: Path) -> Picture:
-    """A picture file as RGB; an alpha channel that is everywhere opaque is dropped.
+    """A picture file as RGB, the way up that it says; an alpha channel is dropped.
 
     Raises:
         DataError: no such file, not a picture, broken, or of a mode without colours.
@@ -92,7 +92,8 @@ def read_picture(path: Path) -> Picture:
                 raise DataError(str(path), f"wanted at most {_MAX_PIXELS} pixels, got {size}")
             if image.mode not in ("RGB", "RGBA", "P"):
                 raise DataError(str(path), f"wanted a colour picture (RGB), got mode {image.mode}")
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(upright.convert("RGB"), dtype=np.uint8)
     except OSError as error:
         if path.is_file() and error.errno is None:
             raise DataError(str(path), "not a picture, or a broken one") from error

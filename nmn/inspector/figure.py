@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nmn.errors import DataError
 from nmn.inspector.layout import Place, explanation, is_wrong, places, result_text
 from nmn.inspector.overlay import enlarged, overlay
 from nmn.program.trace import Trace, TraceStep
@@ -22,11 +23,19 @@ _LETTER = 0.12
 
 
 def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
-    """The picture, the question, and the program as a graph with every step's mask, as PNG."""
+    """The picture, the question, and the program as a graph with every step's mask, as PNG.
+
+    Raises:
+        DataError: a program that is too long to be readable as one picture.
+    """
     spots = places(trace)
-    width = (max(spot.column for spot in spots) + 1) * _WIDTH + _LEFT
+    columns, most = max(spot.column for spot in spots) + 1, int((_MAX_INCHES - _LEFT) / _WIDTH)
+    if columns > most:
+        problem = f"wanted at most {most} steps in a row for a PNG, got {columns}; nearest: .html"
+        raise DataError("trace", problem)
+    width = columns * _WIDTH + _LEFT
     height = max((max(spot.lane for spot in spots) + 1) * _HEIGHT, 3.3) + _TOP
-    figure = Figure(figsize=(min(width, _MAX_INCHES), min(height, _MAX_INCHES)), dpi=100)
+    figure = Figure(figsize=(width, min(height, _MAX_INCHES)), dpi=100)
     figure.text(
         0.15 / width,
         1 - 0.34 / height,
@@ -103,5 +112,5 @@ def _shown_step(
 
 def _shortened(question: str, width: float) -> str:
     flat = " ".join(question.split())
-    most = int(min(width, _MAX_INCHES) / _LETTER)
+    most = int(width / _LETTER)
     return flat if len(flat) <= most else flat[: most - 1] + "…"

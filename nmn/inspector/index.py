@@ -1,5 +1,6 @@
 """Many answered questions as one folder of pages: a table, and a trace for each row."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from nmn.resources import replacing
 
 INDEX = "index.html"
 _THUMBNAIL = 150
+_PAGE, _PICTURE = re.compile(r"\d{4,}\.html"), re.compile(r"picture-\d+\.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +64,19 @@ def write_index(folder: Path, title: str, entries: Iterable[Entry]) -> Path:
             page = f"{number:04d}.html"
             _write(folder / page, as_html(entry.trace, entry.picture))
         rows.append(_row(number, entry, picture, page))
+    _forget_others(folder, {row["page"] for row in rows} | {row["picture"] for row in rows})
     families = sorted({entry["family"] for entry in rows})
     table = template("index.html.jinja").render(title=title, rows=rows, families=families)
     _write(folder / INDEX, table)
     return folder / INDEX
+
+
+def _forget_others(folder: Path, written: set[str]) -> None:
+    """Remove what an earlier table in the same folder was about."""
+    for path in folder.iterdir():
+        ours = _PAGE.fullmatch(path.name) or _PICTURE.fullmatch(path.name)
+        if ours and path.name not in written:
+            path.unlink()
 
 
 def _write(path: Path, page: str) -> None:

@@ -9,6 +9,8 @@ MEANT = 0.5
 """A cell or object counts as meant by a mask above this."""
 
 _MANY_CELLS = 49
+_SURE = 0.25
+"""Of an answer that its steps make less probable, they are no reason."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,17 @@ def result_text(trace: Trace, step: TraceStep) -> str:
         return "failed" if step.value is None else step.value
     if not trace.has_masks:
         return "a map"
-    if is_fine(trace):
-        count = len(meant_places(trace, step.mask))
-    else:
-        count = sum(value > MEANT for value in step.mask)
+    count = _count(trace, step)
     return "nothing" if count == 0 else f"{count} {unit(trace)}{'' if count == 1 else 's'}"
+
+
+def _count(trace: Trace, step: TraceStep) -> int:
+    """How many objects, cells or places a mask means."""
+    if step.mask is None:
+        return 0
+    if is_fine(trace):
+        return len(meant_places(trace, step.mask))
+    return sum(value > MEANT for value in step.mask)
 
 
 def meant_places(trace: Trace, mask: Sequence[float]) -> list[str]:
@@ -132,10 +140,18 @@ def _without_reason(trace: Trace) -> str | None:
     """What to say of an answer that its steps do not explain."""
     if not trace.has_masks:
         return f"The answer is {trace.answer}: steps are maps of features, which mean no places."
+    about_one = "A guess: the question is about one thing, and"
     for index, step in enumerate(trace.steps):
-        if step.operation == "unique" and _is_empty(step):
-            empty = _name(trace.steps[_first_empty(trace, index)])
-            return f"A guess: the question is about one thing, and {empty} leaves nothing."
+        if step.operation != "unique":
+            continue
+        if _is_empty(step):
+            return f"{about_one} {_name(trace.steps[_first_empty(trace, index)])} leaves nothing."
+        if _count(trace, step) > 1:
+            several = _one_that_is_meant(trace, index)
+            return f"{about_one} {_name(trace.steps[several])} gave {_result(trace, several)}."
+    sure = trace.steps[-1].confidence
+    if sure is not None and sure < _SURE:
+        return f"A guess: {trace.answer} is only {sure:.1%} probable from these steps."
     return None
 
 

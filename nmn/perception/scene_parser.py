@@ -72,7 +72,8 @@ class SceneParser(Model):
     """Answers by executing each question's program by rules on the scene of its picture.
 
     The neural-symbolic path of NS-VQA (Yi et al. 2018). There the scene is taken for certain; here
-    the most probable ones are all asked, and an answer is as probable as those that give it.
+    the most probable ones are all asked, and an answer is as probable as those that give it, among
+    those on which the question means something.
 
     Raises:
         ConfigError: a domain with other relations than those of places on the ground.

@@ -142,7 +142,9 @@ def begin_with(preset: TrainPreset, model: Model) -> None:
         return
     source = load_checkpoint(folder)
     if not _continues(preset.model.stem, source.preset.model.stem):
-        problem = "its stem is configured otherwise than model.stem of the preset begins"
+        own, wanted = source.preset.model.stem, preset.model.stem
+        differs = [n for n, value in own if value != getattr(wanted, n, None)]
+        problem = f"its stem is configured otherwise than model.stem begins: {listing(differs)}"
         raise DataError(str(folder), problem)
     stem_of(model).load_state_dict(stem_of(source.model).state_dict(), strict=False)
 

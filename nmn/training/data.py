@@ -16,7 +16,7 @@ from nmn.data.example import Dataset
 from nmn.data.joined import JoinedData, Part
 from nmn.data.picture_store import cache_folder, open_store
 from nmn.domain import Domain, load_domain
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, DataError
 from nmn.generate import WORLDS, ShardedWorld
 from nmn.generate.clevr import ClevrWorldConfig, domain_of
 from nmn.generate.generation import Generation, package_version
@@ -52,6 +52,8 @@ def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
     data = preset.data
     if isinstance(data, ShapesData):
         return _shapes(preset, data, _TRAIN, data.examples, stage)
+    if data.added is not None and not data.added.folder.is_dir():
+        raise DataError(str(data.added.folder), "no such folder (data.added.folder)")
     scenes = supervision_of(preset.model) == "scene"
     made = _read(preset, data_folder(preset, stage), _TRAIN, scenes, stage)
     if data.added is None:

@@ -17,7 +17,7 @@ from nmn.generate.shapes import ShapesWorldConfig
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
-from nmn.training.models import AnyModelConfig
+from nmn.training.models import AnyModelConfig, supervision_of
 
 
 class ShapesData(Config):
@@ -107,7 +107,13 @@ class TrainPreset(Config):
     @model_validator(mode="after")
     def _begins_once(self) -> "TrainPreset":
         if self.initial and self.initial_stem:
-            raise ValueError("initial and initial_stem; wanted one of them")
+            raise ValueError("initial and initial_stem; wanted one of them, the other empty")
+        return self
+
+    @model_validator(mode="after")
+    def _has_scenes_to_learn_from(self) -> "TrainPreset":
+        if self.domain == "shapes" and supervision_of(self.model) == "scene":
+            raise ValueError("supervision by scenes, and shapes has none; wanted answers")
         return self
 
     @property

@@ -56,3 +56,12 @@ def test_broken_json_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(DataError, match="not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_a_picture_is_read_the_way_up_that_it_says(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (4, 2))
+    picture.putpixel((0, 0), (255, 0, 0))
+    turned = Image.Exif()
+    turned[0x0112] = 3  # upside down
+    picture.save(tmp_path / "turned.png", exif=turned)
+    assert read_picture(tmp_path / "turned.png")[1, 3].tolist() == [255, 0, 0]

@@ -160,3 +160,12 @@ def test_the_script_of_the_table_filters(tmp_path: Path) -> None:
     command = ["node", "-e", _PAGE, str(index), json.dumps(rows)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [f"{count} of 3 questions" for count in (1, 3, 1, 3, 2, 1)]
+
+
+def test_pages_of_an_earlier_table_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    write_index(tmp_path, "4 answers", ENTRIES)
+    (tmp_path / "mine.html").write_text("mine")
+    write_index(tmp_path, "1 answer", ENTRIES[:1])
+    pages = {path.name for path in tmp_path.glob("*.html")}
+    assert pages == {"index.html", "0001.html", "mine.html"}
+    assert len(list(tmp_path.glob("picture-*.png"))) == 1

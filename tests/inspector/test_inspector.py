@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nmn.errors import DataError
+from nmn.inspector.figure import as_figure
 from nmn.inspector import as_text, save_trace
 from nmn.inspector.html import as_html
 from nmn.inspector.layout import (
@@ -66,12 +67,16 @@ GUESS = replace(
     steps=(
         step("find", "red", (), NONE),
         step("unique", None, (0,), NONE),
-        TraceStep("query", "shape", (1,), "Value", None, "circle", 0.4, None, ()),
+        TraceStep("query", "shape", (1,), "Value", None, "circle", 0.2, None, ()),
     ),
     answer="circle",
 )
-SURE = replace(
+UNSURE = replace(
     GUESS, steps=tuple(replace(s, mask=s.mask and (0.1, 0.9, 0.1, 0.1)) for s in GUESS.steps)
+)
+SURE = replace(UNSURE, steps=(*UNSURE.steps[:2], replace(UNSURE.steps[2], confidence=0.8)))
+SEVERAL = replace(
+    SURE, steps=tuple(replace(s, mask=s.mask and (0.1, 0.9, 0.1, 0.9)) for s in SURE.steps)
 )
 
 
@@ -80,6 +85,8 @@ SURE = replace(
     [
         (GUESS, "A guess: the question is about one thing, and find[red] leaves nothing."),
         (SURE, "The answer is circle: find[red] gave 1 cell."),
+        (UNSURE, "A guess: circle is only 20.0% probable from these steps."),
+        (SEVERAL, "A guess: the question is about one thing, and find[red] gave 2 cells."),
         (
             replace(YES, has_masks=False),
             "The answer is yes: steps are maps of features, which mean no places.",
@@ -103,6 +110,14 @@ def test_the_text_is_a_tree_with_masks() -> None:
         "  └ relate[above]   ■■ ··  2 cells",
         "    └ find[circle]  ·· ■■  2 cells",
     ]
+
+
+def test_a_program_that_is_too_long_for_a_picture_is_refused() -> None:
+    steps = list(YES.steps[:1])
+    for place in range(60):
+        steps.append(step("filter", "red", (place,), NONE))
+    with pytest.raises(DataError, match=r"at most 31 steps in a row for a PNG, got 61; .*html"):
+        as_figure(replace(YES, steps=tuple(steps)), PICTURE)
 
 
 def test_maps_of_features_are_not_read_as_masks() -> None:

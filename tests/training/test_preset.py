@@ -134,3 +134,8 @@ def test_pictures_of_others_are_chosen_by_a_span(images: str) -> None:
     assert preset.data.added == AddedData(folder=Path("there"), images="0:500")
     with pytest.raises(ConfigError, match=r"'data\.added\.images'"):
         load_preset("clevr", [*chosen, f"data.added.images={images}"])
+
+
+def test_shapes_has_no_scenes_to_learn_from() -> None:
+    with pytest.raises(ConfigError, match="supervision by scenes, and shapes has none"):
+        load_preset("shapes", ["model.supervision=scene"])
