@@ -31,6 +31,7 @@ def ask(
     from nmn.engine import checkpoint_for, load
     from nmn.errors import ConfigError
     from nmn.inspector import as_text, check_trace_path
+    from nmn.inspector.layout import explanation
 
     if trace is not None:
         check_trace_path(trace)
@@ -47,6 +48,7 @@ def ask(
                 "probability": answer.probability,
                 "program": str(answer.program),
                 "steps": answer.trace.to_json()["steps"],
+                "explanation": explanation(answer.trace),
                 "warnings": list(answer.warnings),
             }
         )
