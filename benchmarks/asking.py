@@ -3,7 +3,7 @@
     python benchmarks/asking.py --image FILE [--repeats 7] [--json]
 
 In Python a loaded model is asked different questions, one after the other; the first one is told
-apart, and rules may find that one means nothing there. As a command, `nmn ask` is started anew
+apart, and "refused" is the share that rules found to mean nothing there. As a command, `nmn ask` is started anew
 each time. Both by modules and by rules.
 """
 
@@ -26,11 +26,11 @@ from nmn.memory import keep_freed_memory
 
 QUESTIONS = (
     "are there more big green things than large purple shiny cubes",
-    "how many other things are the same shape as the small metal thing",
+    "how many other things are the same shape as the green metal thing",
     "what number of things are large things or cyan balls",
-    "there is a thing that is left of a ball; are there any cubes behind it",
-    "is there a big thing that is the same color as a cylinder",
-    "how many small matte things are right of a cube and in front of a ball",
+    "are there any cubes behind the green metal thing",
+    "is there a big thing that is the same color as the metal sphere",
+    "how many small matte things are right of the large cube and in front of the ball",
 )
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nmn.errors import DataError
-from nmn.inspector.figure import as_figure
 from nmn.inspector import as_text, save_trace
+from nmn.inspector.figure import as_figure
 from nmn.inspector.html import as_html
 from nmn.inspector.layout import (
     explanation,
