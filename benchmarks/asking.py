@@ -3,8 +3,8 @@
     python benchmarks/asking.py --image FILE [--repeats 7] [--json]
 
 In Python a loaded model is asked different questions, one after the other; the first one is told
-apart, and "refused" is the share that rules found to mean nothing there. As a command, `nmn ask` is started anew
-each time. Both by modules and by rules.
+apart, and "refused" is the share that rules found to mean nothing on the picture. As a command,
+`nmn ask` is started anew each time. Both by modules and by rules.
 """
 
 import argparse
