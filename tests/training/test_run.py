@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +154,15 @@ def test_a_resumed_run_on_pictures_ends_bit_equal(
 ) -> None:
     preset = load_preset(name, [*TINY, "training.log_every=1", *settings])
     whole = run_training(preset, tmp_path / "whole").made
+    began = time.perf_counter()
     interrupted(preset, tmp_path / "parts", 6)
     resumed = run_training(preset, tmp_path / "parts", resume=True).made
+    took = time.perf_counter() - began
     assert (resumed["resumed_at"], whole["resumed_at"]) == (5, 0)
     assert (resumed["metrics"], resumed["steps"]) == (whole["metrics"], whole["steps"])
     check_equal(tmp_path / "whole", tmp_path / "parts")
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
-    assert resumed["training_seconds"] < resumed["seconds"] + 1
+    assert 0 < resumed["training_seconds"] < took + 0.1  # which has both parts of it
 
 
 @pytest.mark.usefixtures("tiny_clevr")
