@@ -18,7 +18,7 @@ from tests.cli.conftest import Result, Run
 from tests.generate.test_shards import files
 
 SMALL = ("--size", "60x40", "--questions-per-image", "3", "--jobs", "1")
-FEW = ("--images", "300", "--set", "relational=1", "--set", "non_relational=1")
+FEW = ("--images", "600", "--set", "relational=1", "--set", "non_relational=1")
 NMN = [sys.executable, "-m", "nmn.cli.main"]
 
 
