@@ -24,6 +24,7 @@ ExecutorName = Literal["neural", "symbolic"]
 _MOST_STRETCH = 1.4
 _LEAST_SCALE = 0.25
 _LEAST_SIDE, _SHAPES_SIDE = 8, 64
+"""Of pictures of SHAPES; smaller ones are of neither kind."""
 
 
 @dataclass(frozen=True, eq=False)

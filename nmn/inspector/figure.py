@@ -17,7 +17,9 @@ _WIDTH, _HEIGHT = 1.8, 2.0
 _LEFT, _TOP = 2.7, 0.9
 """Inches beside the graph for the picture and above it for the question."""
 
-_MAX_INCHES = 60.0
+_MOST_COLUMNS, _MOST_LANES = 31, 29
+"""Of steps, in a picture of about 6,000 pixels to a side."""
+
 _LETTER = 0.12
 """Inches of a letter of the question."""
 
@@ -29,13 +31,14 @@ def as_figure(trace: Trace, picture: NDArray[np.uint8]) -> bytes:
         DataError: a program that is too long to be readable as one picture.
     """
     spots = places(trace)
-    columns, most = max(spot.column for spot in spots) + 1, int((_MAX_INCHES - _LEFT) / _WIDTH)
-    if columns > most:
-        problem = f"wanted at most {most} steps in a row for a PNG, got {columns}; nearest: .html"
-        raise DataError("trace", problem)
-    width = columns * _WIDTH + _LEFT
-    height = max((max(spot.lane for spot in spots) + 1) * _HEIGHT, 3.3) + _TOP
-    figure = Figure(figsize=(width, min(height, _MAX_INCHES)), dpi=100)
+    columns = max(spot.column for spot in spots) + 1
+    lanes = max(spot.lane for spot in spots) + 1
+    for what, count, most in (("row", columns, _MOST_COLUMNS), ("column", lanes, _MOST_LANES)):
+        if count > most:
+            wanted = f"wanted at most {most} steps in a {what} for a PNG"
+            raise DataError("trace", f"{wanted}, got {count}; nearest: .html")
+    width, height = columns * _WIDTH + _LEFT, max(lanes * _HEIGHT, 3.3) + _TOP
+    figure = Figure(figsize=(width, height), dpi=100)
     figure.text(
         0.15 / width,
         1 - 0.34 / height,

@@ -146,7 +146,8 @@ def begin_with(preset: TrainPreset, model: Model) -> None:
         differs = [n for n, value in own if value != getattr(wanted, n, None)]
         problem = f"its stem is configured otherwise than model.stem begins: {listing(differs)}"
         raise DataError(str(folder), problem)
-    stem_of(model).load_state_dict(stem_of(source.model).state_dict(), strict=False)
+    begun = stem_of(source.model).state_dict()
+    stem_of(model).load_state_dict({**stem_of(model).state_dict(), **begun})
 
 
 def _continues(stem: Config, begun: Config) -> bool:
