@@ -25,13 +25,14 @@ from nmn.generate.clevr import ClevrWorldConfig
 from nmn.memory import keep_freed_memory
 from nmn.parsing.grammar_parser import GrammarParser
 from nmn.render.scenes import Look
-from nmn.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from nmn.training.checkpoint import Checkpoint, load_checkpoint
 from nmn.training.data import data_folder
 from nmn.training.evaluate import answer_all, evaluation
 from nmn.training.faithfulness import masks_of
 from nmn.training.models import supervision_of
 from nmn.training.preset import ClevrDataConfig, TrainPreset
 from nmn.training.selection import open_questions, with_truth
+from nmn.training.stored import find_checkpoint
 
 COLORS = Look().colors
 DARKER = {name: [round(0.6 * level) for level in color] for name, color in COLORS.items()}

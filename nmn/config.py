@@ -124,7 +124,7 @@ def _place(
     keys: list[str] = []
     here: Any = config
     for step in steps:
-        kinds = _kinds(here)
+        kinds = {} if _is_table(here) else _kinds(here)
         if step in kinds:
             here = kinds[step]
             continue
@@ -136,14 +136,10 @@ def _place(
 
 def _kinds(annotation: Any) -> dict[int | str, type[BaseModel]]:
     """The classes of a union that are told apart by their `kind`."""
-    members = (
-        get_args(member)[0] if get_args(member) else member for member in get_args(annotation)
-    )
-    return {
-        member.model_fields["kind"].default: member
-        for member in members
-        if _is_table(member) and "kind" in member.model_fields
-    }
+    if _is_table(annotation):
+        known = annotation.model_fields.get("kind")
+        return {} if known is None else {known.default: annotation}
+    return {kind: table for part in get_args(annotation) for kind, table in _kinds(part).items()}
 
 
 def _is_table(annotation: Any) -> bool:

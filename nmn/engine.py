@@ -12,12 +12,12 @@ from nmn.data.files import read_picture, resized
 from nmn.errors import ConfigError, DataError, ShapeError
 from nmn.inspector import save_trace
 from nmn.parsing.base import Parse, Parser
-from nmn.parsing.grammar_parser import GrammarParser
 from nmn.perception.scene_parser import SceneParser
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 from nmn.scene.scene import Scene
-from nmn.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from nmn.training.checkpoint import Checkpoint, load_checkpoint, parser_of
+from nmn.training.stored import find_checkpoint
 
 ExecutorName = Literal["neural", "symbolic"]
 
@@ -155,7 +155,7 @@ def load(checkpoint: str | Path) -> Engine:
         DataError: it is damaged.
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
-    return Engine(loaded, GrammarParser(loaded.domain))
+    return Engine(loaded, parser_of(loaded))
 
 
 def _picture(image: str | Path | Picture) -> Picture:

@@ -31,10 +31,10 @@ def inspect(
 ) -> None:
     """Write a table of answered questions with a page for each that shows every step."""
     from nmn.inspector.index import Entry, write_index
-    from nmn.parsing.grammar_parser import shared_parser
-    from nmn.training.checkpoint import find_checkpoint, load_checkpoint
+    from nmn.training.checkpoint import load_checkpoint, parser_of
     from nmn.training.evaluate import answer_all, traces_of
     from nmn.training.selection import has_scenes, open_questions, with_truth
+    from nmn.training.stored import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
     loaded.model.to(device_of(device))
@@ -47,7 +47,7 @@ def inspect(
         answers = answer_all(
             loaded,
             questions,
-            shared_parser(loaded.domain),
+            parser_of(loaded),
             programs,
             progress=lambda done: stage("answering", done, total),
         )

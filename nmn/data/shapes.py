@@ -107,6 +107,24 @@ def read_shapes(folder: Path, split: str) -> ShapesData:
     )
 
 
+def read_shapes_questions(folder: Path, split: str) -> dict[str, Program]:
+    """The different questions of a split with their programs; it need not have pictures.
+
+    Raises:
+        DataError: there is no such split, or a file is broken.
+    """
+    domain = load_domain("shapes")
+    english, queries = (_column(folder, split + suffix) for suffix in (_ENGLISH, _QUERIES))
+    if english is None or queries is None:
+        wanted = f"{split}{_ENGLISH} and {split}{_QUERIES}"
+        raise DataError(str(folder), f"no questions: wanted {wanted}")
+    if len(english) != len(queries):
+        problem = f"{len(english)} lines, and {len(queries)} in {split}{_QUERIES}"
+        raise DataError(str(folder / (split + _ENGLISH)), problem)
+    programs = _programs(folder / (split + _QUERIES), queries, domain)
+    return dict(zip((line.strip() for line in english), programs, strict=True))
+
+
 def write_shapes(folder: Path, split: str, examples: Sequence[Example]) -> None:
     """Write a split in the published layout; every file whole or not at all.
 

@@ -1,23 +1,21 @@
 """What executors and models offer to each other and to training."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmn.data.batch import Batch
 from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError
 from nmn.nn.features import Features
+from nmn.nn.trainable import Loss, Trainable
 from nmn.program.program import Program
 from nmn.program.trace import Trace
-
-BATCH_SIZE = "training.batch_size"
-"""The setting of how many questions a batch has."""
 
 Chosen = bool | Collection[int]
 """Which questions of a batch to trace: all, none, or those at these places."""
@@ -125,14 +123,6 @@ def pictures_of(programs: Sequence[Program], batch: Batch) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Loss:
-    """What to minimise, and the parts it is made of, by name, for logs."""
-
-    total: Float[Tensor, ""]
-    parts: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
 class Prediction:
     """What a model says of a batch.
 
@@ -148,14 +138,10 @@ class Prediction:
     traces: tuple[Trace, ...] = ()
 
 
-class Model(nn.Module, ABC):
+class Model(Trainable[Batch]):
     """Anything that is trained on batches and answers them."""
 
     domain: Domain
-
-    def at_once(self, questions: int) -> tuple[int, str]:
-        """How many questions of a batch are in memory together, and the setting that says so."""
-        return questions, BATCH_SIZE
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:

@@ -20,7 +20,6 @@ from nmn.config import Config
 from nmn.data.batch import Batch
 from nmn.errors import DataError, OutOfMemoryError
 from nmn.execution.base import (
-    BATCH_SIZE,
     Chosen,
     Execution,
     MaskTable,
@@ -33,6 +32,7 @@ from nmn.execution.plan import Plan, Source, plan
 from nmn.execution.tracing import neural_trace
 from nmn.modules.base import ModuleBank, Nodes
 from nmn.nn.features import Features
+from nmn.nn.trainable import BATCH_SIZE
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Program
 from nmn.program.trace import Trace

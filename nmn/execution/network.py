@@ -12,7 +12,7 @@ from nmn.data.batch import UNKNOWN, Batch
 from nmn.data.mirror import mirrored_at_random
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError, UnknownNameError
-from nmn.execution.base import Chosen, Loss, Model, Prediction, programs_of
+from nmn.execution.base import Chosen, Model, Prediction, programs_of
 from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
 from nmn.execution.supervision import STANDING, scene_loss, truth_of
@@ -20,6 +20,7 @@ from nmn.modules import build_bank
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.stem import StemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
+from nmn.nn.trainable import Loss
 
 
 class ModuleNetworkConfig(Config):

@@ -127,7 +127,7 @@ def generate_shapes(
 
 def random_scene(config: ShapesWorldConfig, random: np.random.Generator) -> Scene:
     """A grid whose cells are independent: empty, or of any colour and shape alike."""
-    return _Pool(config, random, 1).scenes[0]
+    return ScenePool(config, random, 1).scenes[0]
 
 
 class _World:
@@ -142,7 +142,7 @@ class _World:
 
     def chunk(self, start: int, count: int) -> list[Example]:
         """`count` examples on scenes that no other example has."""
-        pool = _Pool(self.config, self.scenes, 2 * count + _TRIES)
+        pool = ScenePool(self.config, self.scenes, 2 * count + _TRIES)
         drawn: list[tuple[Program, str, str, int]] = []
         in_vain = 0
         while len(drawn) < count:
@@ -169,7 +169,7 @@ class _World:
             for index, (program, question, answer, scene) in enumerate(drawn)
         ]
 
-    def _question(self, pool: "_Pool") -> list[tuple[Program, str, str, int]]:
+    def _question(self, pool: "ScenePool") -> list[tuple[Program, str, str, int]]:
         """One program of this split with its pictures; none where it cannot be balanced."""
         program = _Questions(self.config, self.domain, self.questions).question()
         question = self._sentence(program)
@@ -196,7 +196,7 @@ class _World:
         return self.said[program]
 
 
-class _Pool:
+class ScenePool:
     """Random scenes, each given out once."""
 
     def __init__(self, config: ShapesWorldConfig, random: np.random.Generator, count: int) -> None:

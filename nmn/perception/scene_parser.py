@@ -16,7 +16,6 @@ from nmn.domain import Domain
 from nmn.errors import ConfigError, listing
 from nmn.execution.base import (
     Chosen,
-    Loss,
     Model,
     Prediction,
     chosen_questions,
@@ -25,6 +24,7 @@ from nmn.execution.base import (
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.residual_stem import ResidualStemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
+from nmn.nn.trainable import Loss
 from nmn.perception.asking import Answers, ask
 from nmn.perception.detections import Detection, detect
 from nmn.perception.detector import Detector, losses

@@ -11,7 +11,9 @@ from nmn.data.example import Dataset, Example
 from nmn.data.joined import JoinedData
 from nmn.data.loader import BatchLoader, Indices, images_of
 from nmn.data.vocabulary import WordVocabulary
+from nmn.data.words import words_of
 from nmn.errors import ConfigError
+from nmn.policies.templates import content_words
 from nmn.seeding import child_seed, generator
 from nmn.training.loop import LoopConfig
 
@@ -33,7 +35,7 @@ def training_batches(
         ConfigError: a stage of the curriculum for which there is no question.
     """
     begin = 0
-    for number, (end, allowed) in enumerate(_stages(data, rows, config)):
+    for number, (end, allowed) in enumerate(stages_of(_sizes(data, rows, config), rows, config)):
         if max(begin, start) < end:
             order = child_seed(seed, "stage", number)
             loader = BatchLoader(data, vocabulary, config.batch_size, order, questions=allowed)
@@ -66,21 +68,44 @@ def without_picture(data: Dataset, row: int) -> Example:
     return data.question(row) if isinstance(data, ClevrData | JoinedData) else data[row]
 
 
-def _stages(data: Dataset, rows: Indices, config: LoopConfig) -> list[tuple[int, Indices]]:
-    """For each stage the step it ends with, and its questions."""
-    stages: list[tuple[int, Indices]] = []
-    if config.curriculum:
-        sizes = np.array([_size(without_picture(data, row), config) for row in rows.tolist()])
-        for end, most in config.curriculum:
-            allowed = rows[sizes <= most]
-            if not len(allowed):
-                unit = "relations" if config.curriculum_by == "relations" else "steps"
-                raise ConfigError("curriculum", f"no question has at most {most} {unit}")
-            stages.append((min(end, config.steps), allowed))
+_UNITS = {"length": "steps", "content_words": "words that say something"}
+Stages = list[tuple[int, Indices]]
+"""For each stage of a curriculum the step it ends with, and its questions."""
+
+
+def stages_of(sizes: Indices, rows: Indices, config: LoopConfig) -> Stages:
+    """The stages of a training.
+
+    Args:
+        sizes: of all questions that can be learned from.
+        rows: these.
+
+    Raises:
+        ConfigError: a stage for which there is no question.
+    """
+    stages: Stages = []
+    for end, most in config.curriculum:
+        allowed = rows[sizes <= most]
+        if not len(allowed):
+            unit = _UNITS.get(config.curriculum_by, config.curriculum_by)
+            raise ConfigError("curriculum", f"no question has at most {most} {unit}")
+        stages.append((min(end, config.steps), allowed))
     return [*stages, (config.steps, rows)]
 
 
+def _sizes(data: Dataset, rows: Indices, config: LoopConfig) -> Indices:
+    if not config.curriculum:
+        return np.zeros(len(rows), dtype=np.intp)
+    if config.curriculum_by == "content_words":
+        said = [words_of(without_picture(data, row).question) for row in rows.tolist()]
+        telling = frozenset(content_words(said))
+        return np.array([sum(word in telling for word in words) for words in said])
+    return np.array([_size(without_picture(data, row), config) for row in rows.tolist()])
+
+
 def _size(example: Example, config: LoopConfig) -> int:
+    if config.curriculum_by == "words":
+        return len(example.tokens)
     if example.program is None:
         return 0
     by_relations = config.curriculum_by == "relations"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,15 @@ from nmn.data.clevr_folder import ClevrData, read_clevr
 from nmn.data.example import Dataset
 from nmn.data.joined import JoinedData, Part
 from nmn.data.picture_store import cache_folder, open_store
+from nmn.data.shapes import read_shapes_questions
 from nmn.domain import Domain, load_domain
 from nmn.errors import ConfigError, DataError
 from nmn.generate import WORLDS, ShardedWorld
-from nmn.generate.clevr import ClevrWorldConfig, domain_of
+from nmn.generate.clevr import ClevrWorldConfig, StatesWorldConfig, domain_of
 from nmn.generate.generation import Generation, package_version
 from nmn.generate.make import make_folder
 from nmn.generate.shapes import Split, generate_shapes
+from nmn.generate.shapes_asked import ask_of_pictures
 from nmn.generate.sight_store import open_sights
 from nmn.progress import Stage, silent
 from nmn.training.models import supervision_of
@@ -86,16 +89,38 @@ def data_folder(preset: TrainPreset, stage: Stage = silent) -> Path:
         ConfigError: there is no such data, or the preset has no folder.
         DataError: another command is making it, or it cannot be written.
     """
-    world, data = WORLDS["clevr"], preset.data
-    if not (isinstance(data, ClevrDataConfig) and isinstance(world, ShardedWorld)):
+    data = preset.data
+    if not isinstance(data, ClevrDataConfig):
         raise ConfigError("preset", f"data of domain {preset.domain} is in no folder")
-    config = _world(preset, data)
     splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
+    return cached_folder("clevr", _world(preset, data), preset.seed, splits, stage)
+
+
+def cached_folder(
+    name: Literal["clevr", "clevr-states"],
+    config: StatesWorldConfig,
+    seed: int,
+    splits: Mapping[str, int],
+    stage: Stage = silent,
+) -> Path:
+    """The folder of data of a world, below the cache folder; made if it is not there.
+
+    An interrupted generation goes on.
+
+    Args:
+        splits: how many scenes each has.
+
+    Raises:
+        ConfigError: there is no such data.
+        DataError: another command is making it, or it cannot be written.
+    """
+    world = WORLDS[name]
+    assert isinstance(world, ShardedWorld)
     world.check(config, splits)
     settings = config.model_dump(mode="json")
-    generation = Generation("clevr", package_version(), preset.seed, settings, splits)
+    generation = Generation(name, package_version(), seed, settings, dict(splits))
     stated = json.dumps(generation.to_json(), sort_keys=True)
-    folder = cache_folder() / "data" / f"clevr-{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
+    folder = cache_folder() / "data" / f"{name}-{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
     processes = 1 if config.device == "cuda" else joblib.cpu_count()
     make_folder(folder, world, config, generation, processes=processes, resume=True, stage=stage)
     return folder
@@ -112,6 +137,10 @@ def _world(preset: TrainPreset, data: ClevrDataConfig) -> ClevrWorldConfig:
 def _shapes(
     preset: TrainPreset, data: ShapesData, split: Split, count: int, stage: Stage
 ) -> Dataset:
+    if data.folder is not None and split == _TRAIN:
+        questions = read_shapes_questions(data.folder, data.split)
+        return ask_of_pictures(questions, data.world, preset.seed, count, stage)
+
     def progress(done: int) -> None:
         stage("generating questions", done, count)
 

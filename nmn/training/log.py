@@ -34,7 +34,7 @@ class RunLog:
     ) -> None:
         self._path, self._every = folder / LOG, every
         here = (attempt, step)
-        kept = [line for line in _lines(self._path) if (line["attempt"], line["step"]) <= here]
+        kept = [line for line in log_lines(self._path) if (line["attempt"], line["step"]) <= here]
         write_text(self._path, "".join(map(_as_line, kept if any(here) else [])))
         self._board: Any = _summary_writer(folder / _BOARD, step) if tensorboard else None
         self._since: list[Progress] = []
@@ -75,7 +75,12 @@ class RunLog:
             self._board.close()
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def log_of(folder: Path) -> Path:
+    """The log in the folder of a checkpoint."""
+    return folder / LOG
+
+
+def log_lines(path: Path) -> list[dict[str, Any]]:
     """What was logged before; the last line may have been cut off."""
     found = []
     for line in read_text(path).splitlines() if path.is_file() else ():

@@ -11,10 +11,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.config import Config
-from nmn.data.batch import Batch
 from nmn.errors import ConfigError, OutOfMemoryError
-from nmn.execution.base import Model
 from nmn.execution.costs import is_out_of_memory
+from nmn.nn.trainable import B, Trainable
 from nmn.seeding import child_seed
 
 
@@ -29,8 +28,10 @@ class LoopConfig(Config):
         weight_decay: of AdamW (Loshchilov and Hutter 2019).
         clip: the longest gradient, as its norm.
         curriculum: `(step, most)`: until that step only questions with at most so many relations,
-            or whose programs have at most so many steps; after the last entry, all.
-        curriculum_by: which of the two.
+            whose programs have at most so many steps, or with at most so many words; after the
+            last entry, all.
+        curriculum_by: which of these (steps are `length`); `content_words` counts words that say
+            something (see `nmn.policies.templates.content_words`).
         evaluate_every: steps between evaluations on pictures that are kept from training; 0 for
             none.
         evaluate_questions: how many questions are about those pictures, at least.
@@ -53,7 +54,7 @@ class LoopConfig(Config):
     weight_decay: float = Field(0.0, ge=0, le=10)
     clip: float = Field(10.0, gt=0)
     curriculum: tuple[tuple[int, int], ...] = ()
-    curriculum_by: Literal["relations", "length"] = "relations"
+    curriculum_by: Literal["relations", "length", "words", "content_words"] = "relations"
     evaluate_every: int = Field(0, ge=0)
     evaluate_questions: int = Field(1000, gt=0)
     patience: int = Field(0, ge=0)
@@ -99,9 +100,9 @@ class Progress:
 
 
 def train(
-    model: Model,
+    model: Trainable[B],
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[Batch],
+    batches: Iterable[B],
     config: LoopConfig,
     seed: int,
     *,
@@ -146,7 +147,7 @@ def _backward(loss: Tensor, questions: int, setting: str) -> None:
     """The gradient of a loss.
 
     Args:
-        questions, setting: see `Model.at_once`.
+        questions, setting: see `Trainable.at_once`.
 
     Raises:
         OutOfMemoryError: with fewer at once.

@@ -80,7 +80,9 @@ def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         **_rates(known),
         "questions": len(outcomes),
         **{
-            f"by_{kind}": {name: _rates(members[name]) for name in sorted(members, key=_natural)}
+            f"by_{kind}": {
+                name: _rates(members[name]) for name in sorted(members, key=natural_order)
+            }
             for kind, members in sorted(groups.items())
         },
     }
@@ -103,7 +105,7 @@ def _rates(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
     """An order in which 9 is before 10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

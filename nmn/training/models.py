@@ -8,6 +8,7 @@ from torch import nn
 
 from nmn.domain import Domain
 from nmn.execution.base import Model
+from nmn.execution.induced import InducedConfig, InducedNetwork
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.perception.scene_parser import SceneParser, SceneParserConfig
 
@@ -21,12 +22,16 @@ def _kind(values: Any) -> Any:
 
 AnyModelConfig = Annotated[
     Annotated[ModuleNetworkConfig, Tag("modules")]
-    | Annotated[SceneParserConfig, Tag("scene_parser")],
+    | Annotated[SceneParserConfig, Tag("scene_parser")]
+    | Annotated[InducedConfig, Tag("induced")],
     Discriminator(_kind),
 ]
 
 
-def build_model(domain: Domain, config: ModuleNetworkConfig | SceneParserConfig) -> Model:
+ModelConfig = ModuleNetworkConfig | SceneParserConfig | InducedConfig
+
+
+def build_model(domain: Domain, config: ModelConfig) -> Model:
     """A model whose weights are those of a fresh start.
 
     Raises:
@@ -34,16 +39,21 @@ def build_model(domain: Domain, config: ModuleNetworkConfig | SceneParserConfig)
     """
     if isinstance(config, ModuleNetworkConfig):
         return ModuleNetwork(domain, config)
+    if isinstance(config, InducedConfig):
+        return InducedNetwork(domain, config)
     return SceneParser(domain, config)
 
 
-def supervision_of(config: ModuleNetworkConfig | SceneParserConfig) -> str:
-    """What a model learns from: `answers` (with programs), or also the `scene`."""
+def supervision_of(config: ModelConfig) -> str:
+    """What a model learns from: `answers` (with programs), also the `scene`, or `answers alone`."""
+    if isinstance(config, InducedConfig):
+        return "answers alone"
     return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
 
 
 def stem_of(model: Model) -> nn.Module:
     """What turns pictures into the features that a model looks at."""
-    stem = model.executor.stem if isinstance(model, ModuleNetwork) else model.stem
+    network = model.network if isinstance(model, InducedNetwork) else model
+    stem = network.executor.stem if isinstance(network, ModuleNetwork) else network.stem
     assert isinstance(stem, nn.Module)
     return stem

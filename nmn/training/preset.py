@@ -25,12 +25,17 @@ class ShapesData(Config):
 
     Attributes:
         examples: how many questions.
+        folder: a folder in the published layout, whose questions are asked of generated pictures;
+            if left out, questions are generated too.
+        split: which part of it.
         held_out: how many, of the split `val`.
         world: what they are like.
     """
 
     kind: Literal["shapes"] = "shapes"
     examples: int = Field(gt=0, le=10_000_000)
+    folder: Path | None = None
+    split: str = "train.large"
     held_out: int = Field(1024, gt=0, le=10_000_000)
     world: ShapesWorldConfig = ShapesWorldConfig()
 
@@ -138,11 +143,11 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> TrainPreset:
         UnknownNameError: neither a shipped preset nor a file.
         ConfigError: it is not valid, or an override is not.
     """
-    values = with_overrides(_read_preset(name), overrides)
+    values = with_overrides(read_preset(name), overrides)
     return build(TrainPreset, values, f"preset {name}")
 
 
-def _read_preset(name: str) -> dict[str, Any]:
+def read_preset(name: str) -> dict[str, Any]:
     """What the file of a preset says, and the shipped preset that it is based on."""
     files = preset_files()
     path = files.get(name) or Path(name)
@@ -155,4 +160,4 @@ def _read_preset(name: str) -> dict[str, Any]:
     if not isinstance(base, str) or base not in files or path == files[base]:
         others = tuple(other for other in files if files[other] != path)
         raise UnknownNameError(f"base of preset {name}", str(base), others)
-    return merged(_read_preset(base), values)
+    return merged(read_preset(base), values)

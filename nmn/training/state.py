@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmn.errors import DataError
-from nmn.execution.base import Model
 from nmn.training.tensors import load_weights, read_tensors, write_tensors
 
 _STATE = "resume/state.safetensors"
@@ -51,7 +50,7 @@ class TrainingState:
 
 def save_state(
     folder: Path,
-    model: Model,
+    model: nn.Module,
     optimizer: torch.optim.Optimizer,
     state: TrainingState,
     run: str,
@@ -81,7 +80,7 @@ def save_state(
 
 
 def load_state(
-    folder: Path, model: Model, optimizer: torch.optim.Optimizer, run: str
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: str
 ) -> TrainingState | None:
     """Restore the newest state into `model` and `optimizer`; None if there is none.
 

@@ -10,13 +10,13 @@ from nmn.domain import Domain
 from nmn.errors import DataError, UnknownNameError
 from nmn.training.checkpoint import (
     Checkpoint,
-    find_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
 from nmn.training.data import domain_of_preset
 from nmn.training.models import build_model
 from nmn.training.preset import load_preset
+from nmn.training.stored import find_checkpoint
 from tests.training.tiny_clevr import TINY
 
 

@@ -9,7 +9,7 @@ from nmn.data.example import Dataset, ListDataset
 from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import ConfigError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
-from nmn.training.curriculum import split_off, training_batches, without_picture
+from nmn.training.curriculum import split_off, stages_of, training_batches, without_picture
 from nmn.training.loop import LoopConfig
 from tests.data.clevr_folders import write_split
 
@@ -57,6 +57,25 @@ def test_long_programs_are_held_back(shapes_data: ListDataset) -> None:
     assert max(most[4:]) > short
 
 
+def test_long_questions_are_held_back(shapes_data: ListDataset) -> None:
+    words = sorted({len(example.tokens) for example in shapes_data})
+    curriculum = ((4, words[0]), (8, words[1]))
+    config = LoopConfig(steps=16, batch_size=16, curriculum=curriculum, curriculum_by="words")
+    most = [max(len(q.split()) for q in b.questions) for b in batches(shapes_data, config)]
+    assert most[:4] == [words[0]] * 4
+    assert max(most[4:8]) == words[1]
+    assert max(most[8:]) == words[-1] > words[1]
+
+
+def test_stages_have_the_rows_that_are_small_enough() -> None:
+    rows, sizes = np.array([3, 5, 8, 9]), np.array([7, 2, 4, 2])
+    config = LoopConfig(steps=10, curriculum=((4, 2), (6, 4), (90, 5)), curriculum_by="words")
+    found = [(end, allowed.tolist()) for end, allowed in stages_of(sizes, rows, config)]
+    assert found == [(4, [5, 9]), (6, [5, 8, 9]), (10, [5, 8, 9]), (10, [3, 5, 8, 9])]
+    (whole,) = stages_of(sizes, rows, LoopConfig(steps=10))
+    assert (whole[0], whole[1].tolist()) == (10, [3, 5, 8, 9])
+
+
 @pytest.mark.parametrize("start", [0, 3, 6, 7, 12, 13, 19])
 @pytest.mark.parametrize("curriculum", [((6, 0), (12, 1)), ((6, 0), (6, 1), (90, 1)), ()])
 def test_batches_do_not_depend_on_where_the_run_began(
@@ -75,6 +94,9 @@ def test_an_empty_stage_is_an_error(shapes_data: ListDataset) -> None:
     related = generate_shapes(ShapesWorldConfig(relation_counts=(0, 1)), 0, "train", 8)
     with pytest.raises(ConfigError, match="no question has at most 0 relations"):
         batches(related, LoopConfig(steps=2, curriculum=((1, 0),)))
+    silent = LoopConfig(steps=2, curriculum=((1, 2),), curriculum_by="words")
+    with pytest.raises(ConfigError, match="no question has at most 2 words"):
+        batches(related, silent)
 
 
 def test_only_the_questions_asked_for_are_learned_from(clevr_data: ClevrData) -> None:

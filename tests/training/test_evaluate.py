@@ -16,13 +16,14 @@ from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.parsing.grammar_parser import GrammarParser, shared_parser
 from nmn.program.text import parse_program
 from nmn.program.trace import Trace
-from nmn.training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from nmn.training.checkpoint import Checkpoint, load_checkpoint
 from nmn.training.data import data_folder
 from nmn.training.evaluate import answer_all, evaluation, traces_of
 from nmn.training.metrics import clustered_interval
 from nmn.training.models import build_model
 from nmn.training.preset import TrainPreset, load_preset
 from nmn.training.selection import Selection, open_questions, with_scenes, with_sights
+from nmn.training.stored import find_checkpoint
 from tests.training.tiny_clevr import TINY
 
 DEEP = ShapesWorldConfig(relation_counts=(1, 1, 1, 1, 1, 1, 1))

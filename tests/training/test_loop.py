@@ -11,8 +11,9 @@ from nmn.data.batch import Batch
 from nmn.data.example import ListDataset
 from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import ConfigError, OutOfMemoryError
-from nmn.execution.base import Chosen, Loss, Model, Prediction
+from nmn.execution.base import Chosen, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.nn.trainable import Loss
 from nmn.training.curriculum import training_batches
 from nmn.training.loop import LoopConfig, Progress, train
 

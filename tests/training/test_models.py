@@ -23,7 +23,7 @@ def test_models_are_told_apart_by_kind() -> None:
     without = build(TrainPreset, {**VALUES, "model": {"family": "tbd"}}, "x")
     assert without.model == ModuleNetworkConfig(family="tbd")
     with pytest.raises(
-        ConfigError, match="'model': wanted kind 'modules' or 'scene_parser', got 'none'"
+        ConfigError, match="'model': wanted kind 'modules', 'scene_parser' or 'induced', got 'none'"
     ):
         build(TrainPreset, {**VALUES, "model": {"kind": "none"}}, "x")
 

@@ -16,8 +16,9 @@ from nmn.data.batch import Batch
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError, UnknownNameError
-from nmn.execution.base import Chosen, Loss, Model, Prediction
+from nmn.execution.base import Chosen, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.nn.trainable import Loss
 from nmn.training.checkpoint import load_checkpoint
 from nmn.training.data import training_data
 from nmn.training.models import stem_of
@@ -87,7 +88,7 @@ def test_the_same_seed_trains_the_same_and_another_does_not(tmp_path: Path) -> N
 
 
 def test_the_shipped_checkpoint_is_that_of_the_preset() -> None:
-    from nmn.training.checkpoint import find_checkpoint
+    from nmn.training.stored import find_checkpoint
 
     assert load_checkpoint(find_checkpoint("shapes")).preset == load_preset("shapes")
 

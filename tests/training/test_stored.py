@@ -1,0 +1,77 @@
+"""What a checkpoint folder says; its damages are in the tests of both kinds of checkpoints."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from nmn.data.vocabulary import WordVocabulary
+from nmn.domain import Domain, load_domain
+from nmn.errors import DataError, UnknownNameError
+from nmn.training.parser_preset import ParserPreset
+from nmn.training.preset import TrainPreset, load_preset
+from nmn.training.stored import Stored, find_checkpoint, read_stored, write_stored
+from tests.training.tiny_parsers import mini_preset
+
+PRESETS: dict[str, tuple[TrainPreset | ParserPreset, str, str]] = {
+    "model": (load_preset("shapes"), "shapes", "grammar"),
+    "parser": (mini_preset(), "clevr", "lstm"),
+}
+
+
+@pytest.fixture(params=PRESETS)
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Stored:
+    preset, domain, parser = PRESETS[request.param]
+    words = WordVocabulary(("how", "many"))
+    return Stored(tmp_path / "saved", preset, load_domain(domain), words, {"data": "x"}, parser)
+
+
+def test_what_is_written_is_read(stored: Stored) -> None:
+    model = nn.Linear(3, 2)
+    write_stored(stored, model)
+    found = read_stored(stored.folder)
+    assert type(found.preset) is type(stored.preset)
+    for name in ("folder", "preset", "domain", "vocabulary", "parser"):
+        assert getattr(found, name) == getattr(stored, name), name
+    assert found.made["data"] == "x"
+    assert found.made["torch"] == torch.__version__
+    other = nn.Linear(3, 2)
+    found.load(other)
+    assert torch.equal(other.weight, model.weight)
+    assert not other.training
+
+
+def test_weights_of_another_model_are_refused(stored: Stored) -> None:
+    write_stored(stored, nn.Linear(3, 2))
+    with pytest.raises(DataError, match=r"model\.safetensors: does not fit the model"):
+        read_stored(stored.folder).load(nn.Linear(4, 2))
+
+
+def test_a_preset_of_another_domain_is_refused(stored: Stored, shapes: Domain) -> None:
+    write_stored(stored, nn.Linear(3, 2))
+    others = {"shapes": load_domain("clevr"), "clevr": shapes}
+    other = others[stored.domain.name]
+    (stored.folder / "domain.json").write_text(json.dumps(other.to_json()))
+    with pytest.raises(DataError, match=f"trained for \\({stored.domain.name}\\)"):
+        read_stored(stored.folder)
+
+
+def test_what_cannot_be_written_is_named(stored: Stored) -> None:
+    stored.folder.write_text("in the way")
+    with pytest.raises(DataError, match="saved"):
+        write_stored(stored, nn.Linear(3, 2))
+
+
+def test_names_of_both_kinds_are_looked_up(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_stored(stored, nn.Linear(3, 2))
+    (tmp_path / "runs").mkdir()
+    stored.folder.rename(tmp_path / "runs" / "mine")
+    assert find_checkpoint("mine") == Path("runs/mine")
+    assert read_stored(find_checkpoint("mine")).preset == stored.preset
+    with pytest.raises(UnknownNameError, match="unknown checkpoint 'mien'; nearest: 'mine'"):
+        find_checkpoint("mien")
