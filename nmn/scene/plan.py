@@ -13,6 +13,7 @@ from nmn.domain import Domain
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Program
 from nmn.program.steps import MOST_INPUTS, NO_TYPE, step_table
+from nmn.program.tokens import END, SPECIAL
 from nmn.program.typecheck import typecheck
 from nmn.scene.table import Indices
 
@@ -44,6 +45,7 @@ class Plan:
     computed: each node has a place there.
 
     Attributes:
+        programs: empty where they were given as tokens.
         begins: the first node of each program, and last the number of all nodes.
         inputs: the inputs of each node; the number of all nodes stands for none, and has a row
             itself.
@@ -65,7 +67,7 @@ class Plan:
     fallible: Int[np.ndarray, " fallible"]
 
     def __len__(self) -> int:
-        return len(self.programs)
+        return len(self.begins) - 1
 
     @property
     def roots(self) -> Int[np.ndarray, " program"]:
@@ -109,6 +111,88 @@ def compile_programs(programs: Sequence[Program], domain: Domain) -> Plan:
     if not (fits.all() and table.answers[steps[begins[1:] - 1]].all()):
         _typecheck(programs, domain)
 
+    return _plan(domain, tuple(programs), begins, inputs, steps)
+
+
+def compile_tokens(
+    tokens: Int[np.ndarray, "program token"], domain: Domain
+) -> tuple[Plan, Indices]:
+    """The plan of what are well-typed programs among sequences of tokens, and which these are.
+
+    Many times as fast as programs one by one. The plan does not know them as `Program`.
+
+    Args:
+        tokens: as `TokenVocabulary.encode` gives them; what follows `END` is passed over.
+    """
+    table = step_table(domain)
+    lengths = np.where((tokens == END).any(axis=1), (tokens == END).argmax(axis=1), 0)
+    inside = np.arange(tokens.shape[1]) < lengths[:, None]
+    every = tokens - len(SPECIAL)
+    known = (every >= 0) & (every < len(table.steps))
+    every = np.where(known & inside, every, 0)
+    sources, whole = _sources(every, inside, table.inputs != NO_TYPE)
+    kinds = np.append(table.outputs[every], np.full((len(every), 1), NO_TYPE), axis=1)
+    given = np.take_along_axis(
+        kinds, sources.reshape(len(every), tokens.shape[1] * MOST_INPUTS), axis=1
+    )
+    fits = (given.reshape(sources.shape) == table.inputs[every]).all(axis=2) & known
+    whole &= (fits | ~inside).all(axis=1) & table.answers[every[:, 0]]
+
+    rows = np.flatnonzero(whole)
+    lengths = lengths[rows]
+    begins = np.concatenate([[0], np.cumsum(lengths)])
+    # Nodes come in the reverse order of their tokens, so the root is the last one.
+    owners = np.repeat(np.arange(len(rows)), lengths)
+    token = begins[owners + 1] - 1 - np.arange(begins[-1])
+    below = sources[rows[owners], token]
+    none = below == tokens.shape[1]
+    inputs = np.full((begins[-1] + 1, MOST_INPUTS), begins[-1])
+    inputs[:-1] = np.where(none, begins[-1], (begins[owners + 1] - 1)[:, None] - below)
+    return _plan(domain, (), begins, inputs, every[rows[owners], token]), rows
+
+
+def _sources(
+    steps: Int[np.ndarray, "program token"],
+    inside: Bool[np.ndarray, "program token"],
+    inputs: Bool[np.ndarray, "step input"],
+) -> tuple[Int[np.ndarray, "program token input"], Bool[np.ndarray, " program"]]:
+    """The tokens that each token takes as inputs, and which programs are whole.
+
+    Args:
+        steps: what each token stands for.
+        inside: which tokens are part of the program.
+        inputs: which inputs a step has.
+
+    Returns:
+        Places of tokens; the number of all tokens of a program stands for none.
+    """
+    count, length = steps.shape
+    # How many tokens the part has that begins at each token; more than there are if it never ends.
+    sizes = np.full((length + 1, count), length + 1)
+    sources = np.full((MOST_INPUTS, length, count), length)
+    takes = np.ascontiguousarray(inputs[steps].transpose(2, 1, 0))
+    programs = np.arange(count)
+    for token in reversed(range(length)):
+        end = np.full(count, token + 1)
+        for position in range(MOST_INPUTS):
+            here = takes[position, token]
+            sources[position, token, here] = end[here]
+            end += np.where(here, sizes[np.minimum(end, length), programs], 0)
+        sizes[token] = np.where(inside[:, token], np.minimum(end - token, length + 1), length + 1)
+    whole = sizes[0] == inside.sum(axis=1)
+    return np.minimum(sources, length).transpose(2, 1, 0), whole
+
+
+def _plan(
+    domain: Domain,
+    programs: tuple[Program, ...],
+    begins: Int[np.ndarray, " bound"],
+    inputs: Int[np.ndarray, "node_or_none input"],
+    steps: Int[np.ndarray, " node"],
+) -> Plan:
+    """In which order to compute nodes of which the inputs and the steps are known."""
+    table = step_table(domain)
+    owners = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
     keys = _levels(inputs, begins) * len(OPERATIONS) + table.operations[steps]
     order = np.argsort(keys, kind="stable")
     place = np.empty_like(order)
@@ -117,7 +201,7 @@ def compile_programs(programs: Sequence[Program], domain: Domain) -> Plan:
     groups = tuple(_groups(keys[order], order, place, inputs))
     return Plan(
         domain,
-        tuple(programs),
+        programs,
         begins,
         inputs,
         place,

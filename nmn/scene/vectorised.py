@@ -109,7 +109,7 @@ def run(plan: Plan, scenes: SceneTable, scene: Int[np.ndarray, " program"]) -> V
     values = np.empty(len(plan.place), dtype=np.uint64)
     for group in plan.groups:
         inputs = [values[places] for places in group.inputs]
-        values[group.places] = _RULES[group.operation](scenes, rows[group.places], *inputs)
+        values[group.places] = RULES[group.operation](scenes, rows[group.places], *inputs)
 
     undefined = _undefined(plan, values)
     failed_node = np.full(len(plan), -1)
@@ -118,7 +118,7 @@ def run(plan: Plan, scenes: SceneTable, scene: Int[np.ndarray, " program"]) -> V
         programs = plan.owners[plan.place[raised]]
         failed_node[programs] = raised - plan.begins[programs]  # the first of several comes last
     roots = plan.place[plan.roots]
-    answers = _answer_table(plan.domain)[plan.steps[roots], values[roots].astype(np.intp)]
+    answers = answer_table(plan.domain)[plan.steps[roots], values[roots].astype(np.intp)]
     answers[failed_node >= 0] = -1
     return VectorisedExecution(plan, values, undefined, failed_node, answers)
 
@@ -145,7 +145,7 @@ def _undefined(plan: Plan, values: Words) -> Bool[np.ndarray, " node"]:
 
 
 @cache
-def _answer_table(domain: Domain) -> Int[np.ndarray, "step value"]:
+def answer_table(domain: Domain) -> Int[np.ndarray, "step value"]:
     """For each step at the root and each value of it, the index of the answer, or -1."""
     strings: Mapping[Kind, list[str]] = {
         Kind.MASK: [],
@@ -162,7 +162,7 @@ def _answer_table(domain: Domain) -> Int[np.ndarray, "step value"]:
     return table
 
 
-_RULES: Mapping[str, Callable[..., Words | Bool[np.ndarray, "..."]]] = covering(
+RULES: Mapping[str, Callable[..., Words | Bool[np.ndarray, "..."]]] = covering(
     {
         "scene": SceneTable.single,
         "find": SceneTable.single,

@@ -1,5 +1,7 @@
 from collections.abc import Sequence
+from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,8 +12,12 @@ from nmn.errors import NMNError
 from nmn.program.ops import OPERATIONS
 from nmn.program.program import Node, Program
 from nmn.program.text import parse_program
+from nmn.program.tokens import END, START, TokenVocabulary
 from nmn.program.typecheck import typecheck
-from nmn.scene.plan import Plan, compile_programs
+from nmn.scene.plan import Plan, compile_programs, compile_tokens
+from nmn.scene.table import SceneTable
+from nmn.scene.vectorised import run
+from tests.policies.made import VOCABULARIES, padded, some_scenes, walks
 from tests.strategies import CLEVR, SHAPES, attempt, programs
 
 FINE = parse_program("exists(and(find[red], relate[above](find[circle])))")
@@ -171,3 +177,82 @@ def test_a_long_program_is_levelled_beside_a_short_one(shapes: Domain) -> None:
     plan = compile_programs([FINE, Program((*chain, Node("count", None, (300,))))], shapes)
     assert [group.operation for group in plan.groups].count("same") == 300
     assert plan.groups[-1].operation == "count"
+
+
+def corrupted(program: tuple[int, ...], random: Random, vocabulary: TokenVocabulary) -> list[int]:
+    """A program with a token replaced, put in, or left out; or as it is."""
+    tokens, place = [*program, END], random.randrange(len(program) + 1)
+    other = random.randrange(-1, len(vocabulary) + 1)
+    kind = random.randrange(4)
+    if kind == 0:
+        tokens[place] = other
+    elif kind == 1:
+        tokens.insert(place, other)
+    elif kind == 2:
+        del tokens[place]
+    return [*tokens, *(random.randrange(len(vocabulary)) for _ in range(random.randrange(3)))]
+
+
+@pytest.mark.parametrize("domain", [SHAPES, CLEVR], ids=lambda domain: domain.name)
+def test_of_tokens_just_those_are_left_out_that_are_no_well_typed_program(domain: Domain) -> None:
+    vocabulary, random = VOCABULARIES[domain.name], Random(0)
+    every = [corrupted(program, random, vocabulary) for program in walks(domain, 600, seed=1)]
+    width = max(map(len, every))
+    tokens = np.array([row + [0] * (width - len(row)) for row in every])
+
+    def known(row: list[int]) -> bool:
+        if END not in row or row[0] == START:  # programs as encoded begin with their root
+            return False
+        got = attempt(lambda: typecheck(vocabulary.decode(row), domain), NMNError)
+        return not isinstance(got, NMNError)
+
+    fine = [place for place, row in enumerate(every) if known(row)]
+    plan, there = compile_tokens(tokens, domain)
+    assert there.tolist() == fine
+    assert len(plan) == len(fine)
+    assert 150 < len(fine) < 450
+
+
+@pytest.mark.parametrize("domain", [SHAPES, CLEVR], ids=lambda domain: domain.name)
+def test_tokens_give_the_answers_of_their_programs(domain: Domain) -> None:
+    every = walks(domain, 400, seed=2)
+    table = SceneTable.of(some_scenes(domain.name, 20), domain)
+    scenes = np.random.default_rng(0).integers(20, size=400)
+    plan, there = compile_tokens(padded(every), domain)
+    assert there.tolist() == list(range(400))
+    assert plan.programs == ()
+    decoded = [VOCABULARIES[domain.name].decode(program) for program in every]
+    known = compile_programs(decoded, domain)
+    assert plan.begins.tolist() == known.begins.tolist()
+    got, wanted = run(plan, table, scenes), run(known, table, scenes)
+    assert got.answers.tolist() == wanted.answers.tolist()
+    assert got.failed.tolist() == wanted.failed.tolist()
+    assert len(set(wanted.answers.tolist())) > 2
+
+
+@given(st.data(), st.sampled_from([SHAPES, CLEVR]))
+@settings(deadline=None, max_examples=40)
+def test_a_plan_of_tokens_computes_each_node_after_its_inputs(
+    data: st.DataObject, domain: Domain
+) -> None:
+    batch = data.draw(st.lists(programs(domain), min_size=1, max_size=4))
+    vocabulary = VOCABULARIES[domain.name]
+    plan, _ = compile_tokens(padded([vocabulary.encode(one)[:-1] for one in batch]), domain)
+    assert plan.reachable.all()
+    for index, sources in enumerate(plan.inputs[:-1].tolist()):
+        step = vocabulary.steps[plan.steps[plan.place[index]]]
+        inputs = [source for source in sources if source < len(plan.place)]
+        assert len(inputs) == len(OPERATIONS[step.operation].inputs)
+        owner = plan.owners[plan.place[index]]
+        assert all(plan.begins[owner] <= source < index for source in inputs)
+        assert all(plan.place[source] < plan.place[index] for source in inputs)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_where_no_tokens_are_a_program_there_is_a_plan_of_nothing(
+    shapes: Domain, count: int
+) -> None:
+    plan, there = compile_tokens(np.full((count, 3), END), shapes)
+    assert (len(plan), plan.groups, there.tolist()) == (0, (), [])
+    table = SceneTable.of(some_scenes("shapes", 1), shapes)
+    assert run(plan, table, np.zeros(0, dtype=np.intp)).answers.tolist() == []
