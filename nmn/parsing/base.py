@@ -1,5 +1,6 @@
 """What every parser gives, whether it is a grammar or learned."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -33,4 +34,13 @@ class Parser(Protocol):
         Raises:
             QuestionError: there is none.
         """
+        ...
+
+
+@runtime_checkable
+class BatchParser(Parser, Protocol):
+    """A parser that is faster at many questions at once."""
+
+    def parse_all(self, questions: Sequence[str]) -> list[list[Parse]]:
+        """The readings of each question, the best first; none of one that cannot be read."""
         ...
