@@ -50,16 +50,28 @@ def evaluate(
     device: DeviceName = "auto",
     as_json: Json = False,
 ) -> None:
-    """Answer all questions of a data set; where the right answers are known, say how many."""
-    from nmn.parsing.grammar_parser import shared_parser
+    """Answer all questions of a data set; where the right answers are known, say how many.
+
+    Of a parser's checkpoint: how many programs are as stored, and how many give the right answers
+    when they are executed by rules on the data's scenes.
+    """
     from nmn.resources import write_text
-    from nmn.training.checkpoint import find_checkpoint, load_checkpoint
+    from nmn.training.checkpoint import INDUCED, load_checkpoint, parser_of
     from nmn.training.evaluate import answer_all, evaluation
     from nmn.training.faithfulness import masks_of
+    from nmn.training.layouts import layout_report
     from nmn.training.models import supervision_of
+    from nmn.training.parser_preset import ParserPreset
     from nmn.training.selection import has_scenes, open_questions, with_scenes, with_truth
+    from nmn.training.stored import find_checkpoint, read_stored
 
-    loaded = load_checkpoint(find_checkpoint(checkpoint))
+    folder = find_checkpoint(checkpoint)
+    if isinstance(read_stored(folder).preset, ParserPreset):
+        _refuse(limit=limit, faithfulness=faithfulness, predictions=predictions)
+        _refuse(programs=programs == "stored")
+        _evaluate_parser(folder, data, split, images, as_json)
+        return
+    loaded = load_checkpoint(folder)
     loaded.model.to(device_of(device))
     if faithfulness:
         masks_of(loaded.model)
@@ -73,7 +85,7 @@ def evaluate(
         answers = answer_all(
             loaded,
             questions,
-            shared_parser(loaded.domain),
+            parser_of(loaded),
             programs,
             progress=lambda done: stage("answering", done, total),
             steps=faithfulness,
@@ -82,6 +94,7 @@ def evaluate(
         answers.sort(key=lambda answer: answer.example.question_index)
         lines = (json.dumps(answer.to_json(), ensure_ascii=False) for answer in answers)
         write_text(predictions, "".join(f"{line}\n" for line in lines))
+    layouts = layout_report(answers) if loaded.parser == INDUCED else None
     silent = [answer for answer in answers if answer.answer is None]
     unparsed = sum(answer.parse is None for answer in silent)
     report = {
@@ -93,6 +106,7 @@ def evaluate(
         "limit": limit,
         "programs": programs,
         **evaluation(loaded, answers),
+        **({} if layouts is None else {"layouts": layouts}),
         "unparsed": unparsed,
         "failed": len(silent) - unparsed,
         "error_examples": [answer.problem for answer in silent[:20]],
@@ -101,6 +115,24 @@ def evaluate(
         print_json(report)
     else:
         print_report(report)
+
+
+def _refuse(**options: object) -> None:
+    """Say that an option means nothing for a parser."""
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(f"--{name} goes with a model; this is a parser's checkpoint")
+
+
+def _evaluate_parser(folder: Path, data: Path, split: str, images: str, as_json: bool) -> None:
+    from nmn.cli.evaluate_parser import parser_evaluation, print_parser_report
+
+    report = parser_evaluation(folder, data, split, images)
+    if as_json:
+        named = {"checkpoint": str(folder), "data": str(data), "split": split, "images": images}
+        print_json({**named, **report})
+    else:
+        print_parser_report(report)
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -126,12 +158,24 @@ def print_report(report: dict[str, Any]) -> None:
     console.print(f"expected calibration error {percent(error)}{learned}")
     if "faithfulness" in report:
         _print_faithfulness(report["faithfulness"])
+    if "layouts" in report:
+        _print_layouts(report["layouts"])
     if report.get("unparsed") or report.get("failed"):
         counts = (
             f"{report['unparsed']} questions could not be parsed, {report['failed']} not executed"
         )
         console.print(f"{counts}, such as:")
         console.print(one_line(report["error_examples"][0]), markup=False)
+
+
+def _print_layouts(report: dict[str, Any]) -> None:
+    names = ", ".join(f"{one} for {other}" for one, other in report["renaming"].items())
+    console.print(f"layouts of {report['questions']} questions, with the names {names}:")
+    for name, kind in report["differences"].items():
+        example = kind["examples"][0]
+        console.print(f"  {name}: {kind['count']}, such as {one_line(example['question'])}")
+        for heading in ("said", "given"):
+            console.print(f"    {heading:6}{one_line(example[heading])}", markup=False)
 
 
 def _print_faithfulness(report: dict[str, Any]) -> None:

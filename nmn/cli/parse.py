@@ -19,11 +19,15 @@ from nmn.cli.output import (
     progress_bar,
 )
 from nmn.domain import Domain, load_domain
-from nmn.errors import DataError, QuestionError
+from nmn.errors import ConfigError, DataError, QuestionError
 from nmn.parsing import GrammarParser
+from nmn.parsing.base import Parser
 from nmn.parsing.grammar_parser import MAX_AMBIGUOUS_WORDS, shared_parser
 from nmn.parsing.lexicon import parsed_domains
 from nmn.program.clevr import to_clevr
+
+Learned = tuple[Parser, Domain]
+"""A parser that was learned, and of what."""
 
 
 def parse(
@@ -40,6 +44,12 @@ def parse(
             show_default="shapes; with --questions clevr",
         ),
     ] = None,
+    parser: Annotated[
+        str | None,
+        typer.Option(
+            help="A learned parser: a checkpoint folder or its name.", show_default="the grammar"
+        ),
+    ] = None,
     all_readings: Annotated[
         bool, typer.Option("--all", help="Every reading, the preferred one first.")
     ] = False,
@@ -54,28 +64,53 @@ def parse(
     Of a file it reports how many questions are understood, and where programs are stored, how
     many are exactly matched, by question family.
     """
-    if domain is None:
-        domain = "shapes" if questions is None else "clevr"
-    known = load_domain(domain)
+    learned = None if parser is None else _learned(parser)
+    known = _domain(domain, learned, of_file=questions is not None)
     if (question is None) == (questions is None):
         got = "neither" if question is None else "both"
         raise typer.BadParameter(f"wanted a question or --questions FILE, got {got}")
     if question is not None:
         if out is not None or skip_bad:
             raise typer.BadParameter("--out and --skip-bad go with --questions FILE")
-        _parse_one(question, known, all_readings, as_json)
+        _parse_one(question, known, learned, all_readings, as_json)
     elif questions is not None:
         if all_readings:
             raise typer.BadParameter("--all goes with a single question")
-        _parse_file(questions, known, out, skip_bad, as_json)
+        _parse_file(questions, known, learned, out, skip_bad, as_json)
 
 
-def _parse_one(question: str, domain: Domain, all_readings: bool, as_json: bool) -> None:
-    parser = GrammarParser(domain, all_readings=all_readings)
-    try:
-        parses = parser.parse(question)
-    except QuestionError as error:
-        raise _with_other_domain(error, domain) from error
+def _learned(name: str) -> Learned:
+    from nmn.training.parser_checkpoint import parser_at
+    from nmn.training.stored import find_checkpoint
+
+    return parser_at(find_checkpoint(name))
+
+
+def _domain(name: str | None, learned: Learned | None, *, of_file: bool) -> Domain:
+    """That which was named, that of the learned parser, or the usual one."""
+    if learned is None:
+        usual = "clevr" if of_file else "shapes"
+        return load_domain(usual if name is None else name)
+    _, domain = learned
+    if name is not None and name != domain.name:
+        raise ConfigError("--domain", f"{name}, and the parser is of {domain.name}")
+    return domain
+
+
+def _parse_one(
+    question: str,
+    domain: Domain,
+    learned: Learned | None,
+    all_readings: bool,
+    as_json: bool,
+) -> None:
+    if learned is not None:
+        parses = learned[0].parse(question)[: None if all_readings else 1]
+    else:
+        try:
+            parses = GrammarParser(domain, all_readings=all_readings).parse(question)
+        except QuestionError as error:
+            raise _with_other_domain(error, domain) from error
     if as_json:
         readings = [
             {
@@ -112,7 +147,12 @@ def _with_other_domain(error: QuestionError, domain: Domain) -> QuestionError:
 
 
 def _parse_file(
-    path: Path, domain: Domain, out: Path | None, skip_bad: bool, as_json: bool
+    path: Path,
+    domain: Domain,
+    learned: Learned | None,
+    out: Path | None,
+    skip_bad: bool,
+    as_json: bool,
 ) -> None:
     from nmn.data.clevr import read_info, read_questions, with_program, write_questions
     from nmn.execution.question_files import parse_all
@@ -130,7 +170,8 @@ def _parse_file(
     skipped, report = SkippedRecords(), ParseReport()
     with progress_bar(hidden=as_json) as stage:
         questions = read_questions(path, domain, skipped if skip_bad else None)
-        parses = parse_all(counted(questions, stage, "parsing"), shared_parser(domain))
+        parser = shared_parser(domain) if learned is None else learned[0]
+        parses = parse_all(counted(questions, stage, "parsing"), parser)
         counting = report.through(parses)
         if out is None:
             exhaust(counting)
@@ -144,6 +185,8 @@ def _parse_file(
     columns = {"parsed": "parsed", "compared": "with program", "exact_match": "exact match"}
     print_families(counts, columns)
     print_examples("questions could not be parsed", counts["errors"], counts["error_examples"])
+    if "warned" in counts:
+        print_examples("questions have unknown words", counts["warned"], counts["warning_examples"])
     print_examples("records were skipped", skipped.count, skipped.examples)
     if out is not None:
         console.print(f"written: {out}", markup=False)

@@ -1,8 +1,9 @@
 """`nmn train`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,10 @@ from nmn.cli.output import (
     print_json,
     progress_bar,
 )
+
+if TYPE_CHECKING:
+    from nmn.training.parser_preset import ParserPreset
+    from nmn.training.preset import TrainPreset
 
 
 def train(
@@ -32,29 +37,51 @@ def train(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model and write its checkpoint folder."""
-    from nmn.training.data import data_folder
-    from nmn.training.preset import ShapesData, load_preset
-    from nmn.training.run import run_training
+    """Train a model or a parser and write its checkpoint folder."""
+    from nmn.training.parser_preset import ParserPreset, load_any_preset
 
-    resolved = load_preset(preset, overrides or ())
+    resolved = load_any_preset(preset, overrides or ())
     folder = out or Path("runs") / Path(preset).stem
+    how = Options(folder, resume, device_of(device), tensorboard, as_json)
     try:
-        with progress_bar(hidden=as_json) as stage:
-            checkpoint = run_training(
-                resolved,
-                folder,
-                resume=resume,
-                device=device_of(device),
-                tensorboard=tensorboard,
-                stage=stage,
-            )
+        if isinstance(resolved, ParserPreset):
+            _train_parser(resolved, how)
+        else:
+            _train_model(resolved, how)
     except KeyboardInterrupt:
         sys.stderr.write(f"{folder}: go on with --resume\n")
         raise
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said on the command line beside the preset."""
+
+    folder: Path
+    resume: bool
+    device: str
+    tensorboard: bool
+    as_json: bool
+
+
+def _train_model(preset: "TrainPreset", how: Options) -> None:
+    from nmn.training.data import data_folder
+    from nmn.training.preset import ShapesData
+    from nmn.training.run import run_training
+
+    folder = how.folder
+    with progress_bar(hidden=how.as_json) as stage:
+        checkpoint = run_training(
+            preset,
+            folder,
+            resume=how.resume,
+            device=how.device,
+            tensorboard=how.tensorboard,
+            stage=stage,
+        )
     made = checkpoint.made
-    data = None if isinstance(resolved.data, ShapesData) else str(data_folder(resolved))
-    if as_json:
+    data = None if isinstance(preset.data, ShapesData) else str(data_folder(preset))
+    if how.as_json:
         print_json({"checkpoint": str(folder), "data_folder": data, **made})
         return
     seconds, learned = made["training_seconds"], made["supervision"]
@@ -66,3 +93,24 @@ def train(
     if data is not None:
         held_out = f"nmn evaluate {folder} --data {data} --split val"
         console.print(f"pictures it has not seen: {held_out}", markup=False)
+
+
+def _train_parser(preset: "ParserPreset", how: Options) -> None:
+    from nmn.cli.evaluate_parser import print_parser_report
+    from nmn.training.parser_report import held_out_report
+    from nmn.training.parser_run import HowToRun, train_parser
+
+    with progress_bar(hidden=how.as_json) as stage:
+        options = HowToRun(how.folder, how.resume, how.device, how.tensorboard, stage)
+        checkpoint = train_parser(preset, options)
+        report = held_out_report(checkpoint, stage)
+    made = checkpoint.made
+    if how.as_json:
+        print_json({"checkpoint": str(how.folder), **made, "test": report})
+        return
+    console.print(
+        f"{how.folder}: trained in {made['seconds']:.1f} s, from {made['examples']} questions, "
+        f"{made['programs']} of them with programs; {made['data_seconds']:.1f} s for the data",
+        markup=False,
+    )
+    print_parser_report(report)

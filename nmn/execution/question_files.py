@@ -15,7 +15,7 @@ from nmn.data.clevr import Question
 from nmn.data.json_records import OnError
 from nmn.domain import Domain
 from nmn.errors import DataError, ExecutionError, QuestionError, listing
-from nmn.parsing.base import Parser
+from nmn.parsing.base import BatchParser, Parser
 from nmn.program.clevr import json_word
 from nmn.program.program import Program
 from nmn.scene.plan import compile_programs
@@ -24,17 +24,23 @@ from nmn.scene.symbolic import Result
 from nmn.scene.table import MAX_OBJECTS, SceneTable
 from nmn.scene.vectorised import VectorisedExecution, run
 
+_PARSED_AT_ONCE = 256
 BATCH_SIZE = 2_000
 """Programs that are executed at once; more than this is hardly faster."""
 
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """A question with the program that its English means, or why it has none."""
+    """A question with the program that its English means, or why it has none.
+
+    Attributes:
+        warnings: of learned parsers, see `Parse`.
+    """
 
     question: Question
     program: Program | None
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +71,25 @@ class Executed:
 
 def parse_all(questions: Iterable[Question], parser: Parser) -> Iterator[Parsed]:
     """The preferred reading of each question."""
+    if isinstance(parser, BatchParser):
+        yield from _parse_batches(questions, parser)
+        return
     for question in questions:
         try:
             yield Parsed(question, parser.parse(question.example.question)[0].program)
         except QuestionError as error:
             yield Parsed(question, None, _named(question, error))
+
+
+def _parse_batches(questions: Iterable[Question], parser: BatchParser) -> Iterator[Parsed]:
+    stream = iter(questions)
+    while batch := list(islice(stream, _PARSED_AT_ONCE)):
+        found = parser.parse_all([question.example.question for question in batch])
+        for question, readings in zip(batch, found, strict=True):
+            if readings:
+                yield Parsed(question, readings[0].program, "", readings[0].warnings)
+            else:
+                yield Parsed(question, None, _named(question, "no program comes out of it"))
 
 
 def execute_all(
@@ -207,7 +227,7 @@ def same_result(stated: Any, result: Result | None) -> bool:
     return type(stated) is type(result) and stated == result
 
 
-def _named(question: Question, error: Exception) -> str:
+def _named(question: Question, error: Exception | str) -> str:
     return f"question {question.example.question_index}: {error}"
 
 

@@ -64,10 +64,13 @@ class _Tally:
 class ParseReport:
     """Coverage, and exact match with the stored programs where there are any.
 
-    `compared` counts the questions that have a stored program.
+    `compared` counts the questions that have a stored program, `warned` those of which a learned
+    parser says that it has never seen some of their words.
     """
 
     _tally: _Tally = field(default_factory=lambda: _Tally(("parsed", "compared", "exact_match")))
+    _warned: int = 0
+    _warnings: dict[str, None] = field(default_factory=dict)
 
     def through(self, parses: Iterable[Parsed]) -> Iterator[Parsed]:
         """The same questions, counted as they pass."""
@@ -81,11 +84,15 @@ class ParseReport:
                 and exact_match(program, stored),
             }
             self._tally.add(parsed.question.example.family, outcomes, parsed.problem)
+            self._warned += bool(parsed.warnings)
+            self._warnings |= dict.fromkeys(parsed.warnings)
             yield parsed
 
     def to_json(self) -> dict[str, Any]:
         """Counts, in all and by family."""
-        return self._tally.to_json()
+        warnings = list(self._warnings)[:_MAX_EXAMPLES]
+        warned = {"warned": self._warned, "warning_examples": warnings}
+        return {**self._tally.to_json(), **(warned if self._warned else {})}
 
 
 @dataclass(eq=False)

@@ -5,6 +5,8 @@ import pytest
 from nmn.config import build
 from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.execution.network import ModuleNetworkConfig
+from nmn.training.ablation import jobs_of, load_ablation
+from nmn.training.parser_preset import load_any_preset
 from nmn.training.preset import (
     AddedData,
     ClevrDataConfig,
@@ -12,6 +14,7 @@ from nmn.training.preset import (
     TrainPreset,
     load_preset,
     preset_files,
+    read_preset,
 )
 
 
@@ -21,8 +24,11 @@ def test_every_shipped_preset_is_valid_and_its_name_unique() -> None:
     folders = Path(files["shapes"]).parents[2]
     assert len(list(folders.glob("*/presets/*.toml"))) == len(files)
     for name in files:
-        added = ["data.added.folder=mine"] if name.endswith("-added") else []
-        assert load_preset(name, added).kind == "train"
+        if read_preset(name)["kind"] == "ablate":
+            assert jobs_of(load_ablation(name), Path("runs"))
+        else:
+            added = ["data.added.folder=mine"] if name.endswith("-added") else []
+            assert load_any_preset(name, added).kind == "train"
 
 
 def test_a_preset_says_what_differs_from_its_base(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""A parser that learns from programs: train it, test it, ask it.
+
+python examples/10_learned_parser.py
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nmn.training.parser_preset import ParserPreset, load_any_preset
+from nmn.training.parser_report import held_out_report
+from nmn.training.parser_run import HowToRun, train_parser
+
+settings = [
+    "data.generated={examples=4096, world={pictures_per_question=16}}",
+    "decoding.room=20",
+    "training.steps=150",
+    "training.evaluate_every=0",
+]
+preset = load_any_preset("parser-shapes", settings)
+assert isinstance(preset, ParserPreset)
+with TemporaryDirectory() as folder:
+    checkpoint = train_parser(preset, HowToRun(Path(folder)))
+
+report = held_out_report(checkpoint)
+print(f"new questions: {report['accuracy']['rate']:.0%} with the right answer")
+for question in ("is a red shape above a circle", "is there a purple circle"):
+    for parse in checkpoint.parser.parse(question)[:2]:
+        print(f"{question}: {parse.program} ({parse.score:.2f}) {'; '.join(parse.warnings)}")

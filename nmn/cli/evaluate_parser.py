@@ -1,0 +1,52 @@
+"""`nmn evaluate` of a parser."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from nmn.cli.output import console, one_line, percent
+
+_WORST = 8
+"""Families that are shown; all are in the JSON report."""
+_HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
+
+
+def parser_evaluation(folder: Path, data: Path, split: str, images: str) -> dict[str, Any]:
+    """How well a parser does on the questions and scenes of a data directory."""
+    from nmn.training.parser_checkpoint import load_parser
+    from nmn.training.parser_report import report_on
+    from nmn.training.question_data import questions_of
+
+    return report_on(load_parser(folder), questions_of(data, split, images, "--images"))
+
+
+def print_parser_report(report: Mapping[str, Any]) -> None:
+    """Rates in all, by number of words and by family."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("questions", no_wrap=True)
+    for heading in ("total", *_HEADINGS.values(), "95% interval of answers"):
+        table.add_column(heading, justify="right")
+    groups = [("all", report)]
+    groups += [(f"words: {name}", rates) for name, rates in report["by_words"].items()]
+    families = sorted(report["by_family"].items(), key=lambda item: item[1]["accuracy"]["rate"])
+    groups += [(f"worst family: {name}", rates) for name, rates in families[:_WORST]]
+    for name, rates in groups:
+        shares = [percent(rates[measure]["rate"]) for measure in _HEADINGS]
+        low, high = rates["accuracy"]["interval"]
+        interval = f"{percent(low)} to {percent(high)}"
+        table.add_row(name, str(rates["accuracy"]["total"]), *shares, interval)
+    console.print(table)
+    _print_differences(report["differences"])
+
+
+def _print_differences(kinds: Mapping[str, Any]) -> None:
+    """How programs differ from the stored ones, with an example of each kind."""
+    for name, kind in kinds.items():
+        count = f"{kind['count']} programs, {kind['right']} of them right"
+        console.print(f"{name} to the stored: {count}" if name == "equal" else f"{name}: {count}")
+        if name != "equal":
+            example = kind["examples"][0]
+            for heading in ("question", "said", "given"):
+                console.print(f"  {heading:8} {one_line(example[heading])}", markup=False)

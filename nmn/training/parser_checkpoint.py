@@ -1,0 +1,86 @@
+"""Checkpoints of learned parsers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nmn.domain import Domain
+from nmn.errors import DataError
+from nmn.parsing.base import BatchParser, Parser
+from nmn.policies.base import Policy
+from nmn.policies.decode import Decoding
+from nmn.policies.learned_parser import LearnedParser, RetrievalParser
+from nmn.policies.parsers import ParserModel, build_parser
+from nmn.program.tokens import TokenVocabulary
+from nmn.training.checkpoint import INDUCED, load_checkpoint, parser_of
+from nmn.training.parser_preset import ParserPreset
+from nmn.training.stored import Stored, read_stored, write_stored
+
+
+@dataclass(frozen=True, eq=False)
+class ParserCheckpoint:
+    """A learned parser with all that is known of it.
+
+    Attributes:
+        made: versions of what it was made with, data, and metrics.
+    """
+
+    model: ParserModel
+    preset: ParserPreset
+    made: Mapping[str, Any]
+
+    @property
+    def parser(self) -> BatchParser:
+        """It as a parser."""
+        if isinstance(self.model, Policy):
+            return LearnedParser(self.model, Decoding.of(self.preset.decoding, self.model.tokens))
+        return RetrievalParser(self.model)
+
+
+def save_parser(folder: Path, checkpoint: ParserCheckpoint) -> None:
+    """Write a checkpoint folder.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    model = checkpoint.model
+    stored = Stored(
+        folder,
+        checkpoint.preset,
+        model.tokens.domain,
+        model.words,
+        checkpoint.made,
+        checkpoint.preset.parser.kind,
+    )
+    write_stored(stored, model)
+
+
+def load_parser(folder: Path) -> ParserCheckpoint:
+    """The parser in a checkpoint folder.
+
+    Raises:
+        DataError: not a checkpoint, of another version, or damaged; or that of a model that
+            learned no parsing.
+    """
+    stored = read_stored(folder)
+    if not isinstance(stored.preset, ParserPreset):
+        raise DataError(str(folder), f"not a learned parser: its parser is the {stored.parser}")
+    tokens = TokenVocabulary(stored.domain)
+    model = build_parser(stored.preset.parser, stored.vocabulary, tokens)
+    stored.load(model)
+    return ParserCheckpoint(model, stored.preset, stored.made)
+
+
+def parser_at(folder: Path) -> tuple[Parser, Domain]:
+    """The parser that was learned in a checkpoint folder, alone or with modules.
+
+    Raises:
+        DataError: not a checkpoint, of another version, or damaged; or nothing was learned but
+            modules.
+    """
+    if read_stored(folder).parser == INDUCED:
+        checkpoint = load_checkpoint(folder)
+        return parser_of(checkpoint), checkpoint.domain
+    learned = load_parser(folder)
+    return learned.parser, learned.model.tokens.domain

@@ -1,0 +1,135 @@
+"""The questions of a parser's preset."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nmn.data.clevr_folder import read_clevr
+from nmn.data.question_set import QuestionSet, Rows
+from nmn.domain import Domain
+from nmn.errors import ConfigError, DataError
+from nmn.generate.shapes import Split, generate_shapes
+from nmn.progress import Stage, silent
+from nmn.seeding import generator
+from nmn.training.data import cached_folder
+from nmn.training.parser_preset import (
+    ClevrQuestions,
+    ParserPreset,
+    QuestionDataConfig,
+    ShapesQuestions,
+)
+from nmn.training.selection import select
+
+
+def training_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionSet:
+    """What a preset learns from.
+
+    Raises:
+        ConfigError: there is no such data, or there are fewer programs than wanted.
+        DataError: it cannot be read.
+    """
+    data, sets = preset.data, []
+    if data.folder is not None:
+        found = _of_folder(data, data.images, "data.images")
+        sets.append(_some_programs(found, data.programs, preset.seed, "data.programs"))
+    if data.generated is not None:
+        made = _generated(preset, data.generated, "train", stage)
+        wanted, setting = data.generated.programs, "data.generated.programs"
+        sets.append(_some_programs(made, wanted, preset.seed, setting))
+    return QuestionSet.joined(sets)
+
+
+def held_out_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionSet:
+    """What a preset is tested on; training never looks at it.
+
+    Raises:
+        ConfigError, DataError: see `training_questions`.
+    """
+    data = preset.data
+    if data.test_images:
+        return _of_folder(data, data.test_images, "data.test_images")
+    assert data.generated is not None
+    return _generated(preset, data.generated, "val", stage)
+
+
+def questions_of(folder: Path, split: str, images: str, setting: str) -> QuestionSet:
+    """Questions of a data directory in CLEVR's layout, with its scenes.
+
+    Args:
+        images: see `nmn.training.selection.select`.
+        setting: what said `images`, for messages.
+
+    Raises:
+        ConfigError: there is no question about such images.
+        DataError: the folder cannot be read.
+    """
+    data = read_clevr(folder, split, pictures=False, scenes=True)
+    rows = select(data, images, setting=setting).rows
+    return QuestionSet.of((data.question(row) for row in rows), data.domain)
+
+
+def _of_folder(data: QuestionDataConfig, images: str, setting: str) -> QuestionSet:
+    assert data.folder is not None
+    if not data.folder.is_dir():
+        raise DataError(str(data.folder), "no such folder (data.folder)")
+    return questions_of(data.folder, data.split, images, setting)
+
+
+def _some_programs(
+    questions: QuestionSet, wanted: int | None, seed: int, setting: str
+) -> QuestionSet:
+    """The same, with so many programs alone, spread over the families."""
+    if wanted is None:
+        return questions
+    known = np.array([program is not None for program in questions.programs])
+    if wanted > known.sum():
+        raise ConfigError(setting, f"{wanted} programs, and there are {known.sum()}")
+    order = generator(seed, "programs").permutation(len(questions))
+    order = order[known[order]]
+    turns: dict[str, int] = {}
+    ranks = []
+    for row in order.tolist():
+        family = questions.families[row]
+        ranks.append(turns.setdefault(family, 0))
+        turns[family] += 1
+    kept = order[np.argsort(ranks, kind="stable")[:wanted]]
+    return questions.without_programs(np.setdiff1d(np.arange(len(questions)), kept))
+
+
+def _generated(
+    preset: ParserPreset, data: ShapesQuestions | ClevrQuestions, split: Split, stage: Stage
+) -> QuestionSet:
+    training = split == "train"
+    if isinstance(data, ShapesQuestions):
+        count = data.examples if training else data.held_out
+        made = generate_shapes(data.world, preset.seed, split, count)
+        questions = QuestionSet.of(made, made.domain, together=training)
+    else:
+        splits = {"train": data.scenes, "val": data.held_out}
+        folder = cached_folder("clevr-states", data.world, preset.seed, splits, stage)
+        questions = questions_of(folder, split, ":", "data.generated")
+        if training and data.asked_of > 1:
+            rng = generator(preset.seed, "asked of")
+            return _once(questions).asked_of(data.asked_of, rng, stage)
+    return questions
+
+
+def _once(questions: QuestionSet) -> QuestionSet:
+    """Each question once, of those with the same words the first."""
+    first: dict[str, int] = {}
+    for row, question in enumerate(questions.questions):
+        first.setdefault(question, row)
+    rows: Rows = np.array(list(first.values()))
+    return questions.rows(rows)
+
+
+def domain_of_questions(preset: ParserPreset, questions: QuestionSet) -> Domain:
+    """The domain of the questions, which is the preset's.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    if questions.domain.name != preset.domain:
+        problem = f"questions of domain {questions.domain.name} for a parser of {preset.domain}"
+        raise ConfigError("data.folder", problem)
+    return questions.domain
