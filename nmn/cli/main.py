@@ -11,6 +11,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from nmn.cli.ablate import ablate
 from nmn.cli.ask import ask
 from nmn.cli.check import check
 from nmn.cli.demo import demo
@@ -32,7 +33,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, ask, parse, execute, generate, check, render, train, evaluate, inspect, show):
+COMMANDS = (
+    demo, ask, parse, execute, generate, check, render, train, evaluate, ablate, inspect, show,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

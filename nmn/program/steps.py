@@ -10,7 +10,7 @@ from nmn.domain import Domain
 from nmn.program.ops import OPERATIONS, arguments_of
 from nmn.program.program import Node
 from nmn.program.tokens import TokenVocabulary
-from nmn.program.typecheck import ROOT_KINDS, per_domain
+from nmn.program.typecheck import ROOT_KINDS, is_answer, per_domain
 from nmn.program.types import Type
 
 MOST_INPUTS = max(len(row.inputs) for row in OPERATIONS.values())
@@ -29,6 +29,7 @@ class StepTable:
         arguments: places among what the operation's argument may be, 0 where it has none.
         types: all types; `inputs` and `outputs` are places in it.
         answers: whether a step may be the root of a program.
+        answerable: whether it may, and the domain has answers of its type.
     """
 
     steps: tuple[Node, ...]
@@ -39,6 +40,7 @@ class StepTable:
     inputs: Int[np.ndarray, "step input"]
     outputs: Int[np.ndarray, " step"]
     answers: Bool[np.ndarray, " step"]
+    answerable: Bool[np.ndarray, " step"]
 
 
 @per_domain
@@ -66,4 +68,5 @@ def step_table(domain: Domain) -> StepTable:
         inputs=inputs,
         outputs=np.array([types[output] for output in outputs]),
         answers=np.array([row.output in ROOT_KINDS for row in rows]),
+        answerable=np.array([is_answer(output, domain) for output in outputs]),
     )

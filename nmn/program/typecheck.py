@@ -124,6 +124,19 @@ def answers_of(output: Type, domain: Domain) -> tuple[int, ...]:
     Raises:
         ProgramTypeError: the domain has none, so no such question can be answered in it.
     """
+    found = _answers(output, domain)
+    if not found:
+        answers = f"an answer of domain {domain.name} ({listing(domain.answers)})"
+        raise ProgramTypeError(("root",), answers, str(output))
+    return found
+
+
+def is_answer(output: Type, domain: Domain) -> bool:
+    """Whether results of type `output` are answers that `domain` has."""
+    return output.kind in ROOT_KINDS and bool(_answers(output, domain))
+
+
+def _answers(output: Type, domain: Domain) -> tuple[int, ...]:
     wanted: Callable[[str], bool]
     if output.kind is Kind.BOOL:
         wanted = ("yes", "no").__contains__
@@ -131,11 +144,7 @@ def answers_of(output: Type, domain: Domain) -> tuple[int, ...]:
         wanted = str.isdecimal
     else:
         wanted = domain.values_of(output.attribute or "").__contains__
-    found = tuple(index for index, answer in enumerate(domain.answers) if wanted(answer))
-    if not found:
-        answers = f"an answer of domain {domain.name} ({listing(domain.answers)})"
-        raise ProgramTypeError(("root",), answers, str(output))
-    return found
+    return tuple(index for index, answer in enumerate(domain.answers) if wanted(answer))
 
 
 def _argument_problem(

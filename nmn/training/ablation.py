@@ -1,0 +1,145 @@
+"""Ablations: one training, taken apart along named axes, over several seeds."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nmn.config import Config, build, merged, with_overrides
+from nmn.errors import ConfigError
+from nmn.training.grid import Job
+from nmn.training.parser_preset import ParserPreset, build_preset
+from nmn.training.preset import read_preset
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+Settings = dict[str, Any]
+"""Tables of settings, within each other as in a preset."""
+
+
+class AblationPreset(Config):
+    """Which trainings are held against each other.
+
+    Attributes:
+        train: the preset of a training, by name or path.
+        seeds: each arm is trained once for each.
+        settings: settings of all arms, where these are not those of `train`.
+        axes: by name, the arms by name, each with its settings; the first arm of each axis is the
+            one that others are compared with.
+        design: `grid` for all combinations of arms; `one_at_a_time` for those that differ from
+            the first arms in one axis at most.
+    """
+
+    kind: Literal["ablate"]
+    train: str
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    settings: Settings = Field(default_factory=dict)
+    axes: dict[str, dict[str, Settings]] = Field(min_length=1)
+    design: Literal["grid", "one_at_a_time"] = "grid"
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+            raise ValueError("wanted different seeds of 0 or more")
+        return seeds
+
+    @model_validator(mode="after")
+    def _seeds_are_said_once(self) -> "AblationPreset":
+        arms = [arm for axis in self.axes.values() for arm in axis.values()]
+        if any("seed" in table for table in (self.settings, *arms)):
+            raise ValueError("a seed among settings; wanted it in seeds")
+        return self
+
+    @field_validator("axes")
+    @classmethod
+    def _names_are_names(
+        cls, axes: dict[str, dict[str, Settings]]
+    ) -> dict[str, dict[str, Settings]]:
+        for axis, arms in axes.items():
+            if not arms:
+                raise ValueError(f"axis {axis} has no arms")
+            for name in (axis, *arms):
+                if not _NAME.fullmatch(name):
+                    raise ValueError(f"'{name}' is no name; wanted a-z, 0-9, _, . and -")
+        return axes
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train.
+
+    Attributes:
+        choices: for each axis, the name of its arm.
+    """
+
+    choices: Mapping[str, str] = field(hash=False)
+
+    @property
+    def name(self) -> str:
+        """`parser=lstm,decoding=constrained`."""
+        return ",".join(f"{axis}={arm}" for axis, arm in self.choices.items())
+
+
+def load_ablation(name: str, overrides: Iterable[str] = ()) -> AblationPreset:
+    """A shipped ablation by name, or any by the path of its TOML file.
+
+    Raises:
+        UnknownNameError: neither a shipped preset nor a file.
+        ConfigError: it is not valid, or an override is not.
+    """
+    values = read_preset(name)
+    if values.get("kind") != "ablate":
+        problem = f"a preset of kind {values.get('kind')}; wanted one of kind ablate"
+        raise ConfigError(f"preset {name}", problem)
+    return build(AblationPreset, with_overrides(values, overrides), f"preset {name}")
+
+
+def arms_of(preset: AblationPreset) -> list[Arm]:
+    """The arms, the one that others are compared with first."""
+    every = [
+        dict(zip(preset.axes, choice, strict=True)) for choice in product(*preset.axes.values())
+    ]
+    first = every[0]
+    if preset.design == "one_at_a_time":
+        every = [arm for arm in every if sum(arm[axis] != first[axis] for axis in first) <= 1]
+    return [Arm(arm) for arm in every]
+
+
+def jobs_of(preset: AblationPreset, out: Path) -> dict[Arm, list[Job]]:
+    """The runs of each arm, one a seed, after a check that all can be run.
+
+    Raises:
+        UnknownNameError: there is no such training.
+        ConfigError: the settings of an arm are not valid.
+    """
+    base = read_preset(preset.train)
+    jobs: dict[Arm, list[Job]] = {}
+    for arm in arms_of(preset):
+        chosen = [preset.axes[axis][name] for axis, name in arm.choices.items()]
+        settings = reduce(_changed, [preset.settings, *chosen], dict(base))
+        where = f"arm {arm.name} of {preset.train}"
+        jobs[arm] = []
+        for seed in preset.seeds:
+            resolved = build_preset({**settings, "seed": seed}, where)
+            if not isinstance(resolved, ParserPreset):
+                raise ConfigError(where, "a preset of a model; wanted that of a parser")
+            folder = out.resolve() / "runs" / arm.name / f"seed-{seed}"
+            name = f"{arm.name},seed={seed}"
+            jobs[arm].append(Job(name, folder, resolved.model_dump(mode="json")))
+    return jobs
+
+
+def _changed(base: Settings, values: Settings) -> Settings:
+    """`base` with what `values` say otherwise; a table of another kind takes its place."""
+    kept = {key: old for key, old in base.items() if not _other_kind(old, values.get(key))}
+    return merged(kept, values)
+
+
+def _other_kind(old: object, new: object) -> bool:
+    kinds = [table.get("kind") if isinstance(table, dict) else None for table in (old, new)]
+    return None not in kinds and kinds[0] != kinds[1]
