@@ -11,9 +11,9 @@ from nmn.training.parser_report import held_out_report
 from nmn.training.parser_run import HowToRun, train_parser
 
 settings = [
-    "data.generated={examples=4096, world={pictures_per_question=16}}",
+    "data.generated={examples=640, held_out=64, world={pictures_per_question=4}}",
     "decoding.room=20",
-    "training.steps=150",
+    "training.steps=80",
     "training.evaluate_every=0",
 ]
 preset = load_any_preset("parser-shapes", settings)

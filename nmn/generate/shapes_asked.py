@@ -16,9 +16,6 @@ from nmn.scene.table import SceneTable
 from nmn.scene.vectorised import run
 from nmn.seeding import generator
 
-_SCENES = 2000
-"""Scenes that pictures are drawn of; questions share them."""
-
 
 def ask_of_pictures(
     questions: Mapping[str, Program],
@@ -26,6 +23,8 @@ def ask_of_pictures(
     seed: int,
     count: int,
     stage: Stage = silent,
+    *,
+    scenes: int = 2000,
 ) -> ListDataset:
     """About `count` examples, as many of each question as of the others, in mixed order.
 
@@ -33,6 +32,7 @@ def ask_of_pictures(
 
     Args:
         questions: their programs, by which they are answered, by their words.
+        scenes: that pictures are drawn of; questions share them.
 
     Raises:
         DataError: there is no question.
@@ -41,21 +41,21 @@ def ask_of_pictures(
         raise DataError("questions", "wanted at least one to ask, got none")
     domain = load_domain("shapes")
     random = generator(seed, "shapes", "asked", "scene")
-    pool = ScenePool(config, random, _SCENES)
+    pool = ScenePool(config, random, scenes)
     table, yes = SceneTable.of(tuple(pool.scenes), domain), domain.answers.index("yes")
     each = max(1, count // len(questions))
     drawn: list[tuple[str, Program, str, int]] = []
     for done, (question, program) in enumerate(questions.items()):
         stage("answering questions", done, len(questions))
-        order = random.permutation(_SCENES)
-        positive = run(compile_programs([program] * _SCENES, domain), table, order).answers == yes
+        order = random.permutation(scenes)
+        positive = run(compile_programs([program] * scenes, domain), table, order).answers == yes
         chosen = [(int(scene), "yes") for scene in order[positive][: each // 2]]
         chosen += [(int(scene), "no") for scene in order[~positive][: each - len(chosen)]]
         drawn += [(question, program, answer, scene) for scene, answer in chosen]
     mixed = [drawn[place] for place in random.permutation(len(drawn))]
-    scenes = np.array([scene for *_, scene in mixed])
+    shown = np.array([scene for *_, scene in mixed])
     pictures = draw_cells(
-        pool.shapes[scenes], pool.colors[scenes], generator(seed, "shapes", "asked", "picture")
+        pool.shapes[shown], pool.colors[shown], generator(seed, "shapes", "asked", "picture")
     )
     examples = tuple(
         Example(

@@ -66,6 +66,7 @@ def one_line(err: str, said: tuple[str, ...]) -> None:
         assert fragment in lines[0]
 
 
+@pytest.mark.slow
 def test_a_grid_is_trained_reported_and_resumed(run: Run, ablation: Path, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "tiny"  # where nothing else is said
     first = run("ablate", ablation, "--device", "cpu", "--json")

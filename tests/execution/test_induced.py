@@ -33,7 +33,7 @@ def network(config: InducedConfig | None = None) -> InducedNetwork:
 @cache
 def batch_of(count: int = 12) -> Batch:
     programs = {text: parse_program(program, SHAPES) for text, program in QUESTIONS.items()}
-    made = ask_of_pictures(programs, ShapesWorldConfig(), 0, count)
+    made = ask_of_pictures(programs, ShapesWorldConfig(), 0, count, scenes=300)
     return collate(list(made), DOMAIN, WordVocabulary(WORDS))
 
 
@@ -147,11 +147,11 @@ def test_a_batch_without_answers_or_words_is_refused() -> None:
 def test_it_learns_that_a_red_circle_is_both() -> None:
     programs = {"is a red shape a circle": parse_program(
         "exists(and(find[red], find[circle]))", SHAPES)}  # fmt: skip
-    made = ask_of_pictures(programs, ShapesWorldConfig(), 0, 64)
+    made = ask_of_pictures(programs, ShapesWorldConfig(), 0, 64, scenes=300)
     batch = collate(list(made), DOMAIN, WordVocabulary(WORDS))
-    model = network(InducedConfig(settle=60))
+    model = network(InducedConfig(settle=40))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for step in range(120):
+    for step in range(80):
         optimizer.zero_grad()
         loss = model.loss(batch, torch.Generator().manual_seed(step)).total
         torch.autograd.backward(loss)

@@ -25,11 +25,11 @@ def questions() -> dict[str, Program]:
 
 
 def asked(seed: int) -> ListDataset:
-    return ask_of_pictures(questions(), ShapesWorldConfig(), seed, 12)
+    return ask_of_pictures(questions(), ShapesWorldConfig(), seed, 12, scenes=300)
 
 
 def test_answers_are_right_and_balanced_where_they_can_be() -> None:
-    made = list(ask_of_pictures(questions(), ShapesWorldConfig(), 3, 60))
+    made = list(ask_of_pictures(questions(), ShapesWorldConfig(), 3, 60, scenes=300))
     assert len(made) == 60
     counts = Counter((example.question, example.answer) for example in made)
     assert counts["is a red shape a circle", "yes"] == 10
