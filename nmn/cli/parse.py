@@ -122,12 +122,15 @@ def _parse_one(
         ]
         print_json({**readings[0], "readings": readings} if all_readings else readings[0])
         return
-    if all_readings and len(question.split()) > MAX_AMBIGUOUS_WORDS:
+    if learned is None and all_readings and len(question.split()) > MAX_AMBIGUOUS_WORDS:
         console.print(f"more than {MAX_AMBIGUOUS_WORDS} words: the preferred reading only")
+    told: set[str] = set()
     for parse in parses:
         console.print(str(parse.program), markup=False)
         for warning in parse.warnings:
-            console.print(f"note: {warning}", markup=False)
+            if warning not in told:
+                console.print(f"note: {warning}", markup=False)
+            told.add(warning)
 
 
 def _with_other_domain(error: QuestionError, domain: Domain) -> QuestionError:

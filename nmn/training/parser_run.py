@@ -173,7 +173,9 @@ def _begin_with(model: ParserModel, begun: ParserModel, name: str) -> None:
     Raises:
         DataError: that is configured otherwise.
     """
-    if not isinstance(begun, Policy) or begun.config != model.config:
+    if not isinstance(begun, Policy):
+        raise DataError(name, "a retrieval parser, which has no weights to begin with (initial)")
+    if begun.config != model.config:
         raise DataError(name, "configured otherwise than parser; wanted the same (initial)")
     model.load_state_dict(begun.state_dict())
 
