@@ -26,7 +26,6 @@ from torch import Tensor, nn
 
 from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
-from nmn.data.vocabulary import WordVocabulary
 from nmn.data.words import placed_words
 from nmn.domain import Domain
 from nmn.errors import DataError, QuestionError
@@ -239,8 +238,3 @@ class _Length(nn.Module):
         tried = self.seen.cpu().nonzero().squeeze(1).tolist()
         means = self.means.tolist()
         return sorted(((t, means[t]) for t in tried), key=lambda item: -item[1])
-
-
-def vocabulary_of_words(domain: Domain) -> WordVocabulary:
-    """The words that the layouts of a domain of words are about."""
-    return WordVocabulary(domain.concepts)

@@ -22,19 +22,16 @@ class Memory:
         values: of each word.
         words: which words there are.
         start: what the decoder begins with.
-        sayable: the tokens that may come in the program of each question; None for all.
     """
 
     values: Float[Tensor, "batch word channel"]
     words: Bool[Tensor, "batch word"]
     start: tuple[Float[Tensor, "batch _"], ...] = ()
-    sayable: Bool[Tensor, "batch token"] | None = None
 
     def rows(self, rows: Rows) -> "Memory":
         """That of some questions."""
         start = tuple(part[rows] for part in self.start)
-        sayable = None if self.sayable is None else self.sayable[rows]
-        return Memory(self.values[rows], self.words[rows], start, sayable)
+        return Memory(self.values[rows], self.words[rows], start)
 
 
 State = tuple[Tensor, ...]

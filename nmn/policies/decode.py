@@ -98,7 +98,7 @@ class Decoding:
     def score(self, policy: Policy, memory: Memory, tokens: Int[Tensor, "batch step"]) -> Decoded:
         """How probable given programs are, with gradient."""
         logits = policy.teacher_forced(memory, shifted(tokens)).logits
-        masks = self._masks(memory, tokens, logits)
+        masks = self._masks(tokens, logits)
         distributions = _log_softmax(logits, masks)
         there = tokens != PAD
         chosen = distributions.gather(2, tokens[:, :, None]).squeeze(2)
@@ -134,7 +134,7 @@ class Decoding:
         for step in range(self.room + 1):
             said, state = policy.step(memory, state, last)
             logits = said.logits[:, 0]
-            distribution = _log_softmax(logits, self._mask(memory, expected, logits))
+            distribution = _log_softmax(logits, self._mask(expected, logits))
             stays = torch.full_like(distribution, -torch.inf)
             stays[:, PAD] = 0.0
             distribution = torch.where(ended[:, None], stays, distribution)
@@ -170,7 +170,7 @@ class Decoding:
         for step in range(self.room + 1):
             said, state = policy.step(memory, state, last)
             logits = said.logits[:, 0]
-            distribution = _log_softmax(logits, self._mask(memory, expected, logits))
+            distribution = _log_softmax(logits, self._mask(expected, logits))
             last = choose(distribution)
             tokens[rows, step] = last
             likely[rows] += distribution.gather(1, last[:, None]).squeeze(1)
@@ -189,29 +189,23 @@ class Decoding:
     def _start(self, batch: int) -> Expected | None:
         return None if self.legal is None else self.legal.start(batch, self.room)
 
-    def _mask(
-        self, memory: Memory, expected: Expected | None, logits: Tensor
-    ) -> Bool[Tensor, "batch token"]:
+    def _mask(self, expected: Expected | None, logits: Tensor) -> Bool[Tensor, "batch token"]:
         """The tokens that may come next."""
         if expected is None or self.legal is None:
-            mask = self._any(logits)
-        else:
-            mask = self.legal.legal(expected)
-        return mask if memory.sayable is None else mask & memory.sayable
+            return self._any(logits)
+        return self.legal.legal(expected)
 
     def _masks(
-        self, memory: Memory, tokens: Int[Tensor, "batch step"], logits: Tensor
+        self, tokens: Int[Tensor, "batch step"], logits: Tensor
     ) -> Bool[Tensor, "batch step token"]:
         """The same at each step of programs that are known."""
         if self.legal is None:
-            every = self._any(logits)
-        else:
-            expected, masks = self.legal.start(len(tokens), self.room), []
-            for token in tokens.unbind(1):
-                masks.append(self.legal.legal(expected))
-                expected = self.legal.advance(expected, token)
-            every = torch.stack(masks, dim=1)
-        return every if memory.sayable is None else every & memory.sayable[:, None]
+            return self._any(logits)
+        expected, masks = self.legal.start(len(tokens), self.room), []
+        for token in tokens.unbind(1):
+            masks.append(self.legal.legal(expected))
+            expected = self.legal.advance(expected, token)
+        return torch.stack(masks, dim=1)
 
     def _any(self, logits: Tensor) -> Bool[Tensor, "*batch token"]:
         """All but those that only stand around programs."""

@@ -160,11 +160,14 @@ class PolicyLearner(Trainable[Tensor]):
         self._remember({row: programs for row, programs in found if not taught[row]})
 
     @property
-    def solved(self) -> float:
-        """For which share of the questions without program one is remembered."""
+    def solved(self) -> float | None:
+        """For which share of the questions without program one is remembered.
+
+        None where there are none, or nothing is remembered.
+        """
         open_ = (self._given == PAD).all(1)
         if self.memory is None or not open_.any():
-            return 0.0
+            return None
         return float(self.memory.known[open_].float().mean())
 
     def _reinforce(
@@ -249,7 +252,7 @@ class PolicyLearner(Trainable[Tensor]):
             for program in programs:
                 tokens = self._spoken.ordered(program)
                 if len(tokens) <= self.decoding.room:
-                    cost = self._search.edits.cost(tokens) if simplest else 0
+                    cost = self._search.edits.cost(tokens) if simplest else None
                     self.memory.add(row, _padded(tokens, self.decoding.room), cost)
 
     def _drawn(self, rows: Tensor, generator: torch.Generator) -> Int[np.ndarray, "batch scene"]:

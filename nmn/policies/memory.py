@@ -14,14 +14,12 @@ NEVER = -1e30
 
 
 class ProgramMemory(nn.Module):
-    """Up to `slots` different programs for each question, all of one cost.
-
-    Of programs that are right the simplest are believed: what else they had changes nothing.
+    """Up to `slots` different programs for each question, the simplest or the most probable.
 
     Attributes:
         tokens: of each program, `PAD` throughout where a slot is empty.
         scores: how probable each was when it was last scored; `NEVER` where a slot is empty.
-        costs: of the programs of each question, see `Edits.cost`; 0 where there is none.
+        costs: of the simplest program of each question, see `Edits.cost`; 0 where there is none.
     """
 
     def __init__(self, questions: int, slots: int, room: int) -> None:
@@ -33,9 +31,6 @@ class ProgramMemory(nn.Module):
         self.tokens: Tensor
         self.costs: Tensor
         self.scores: Tensor
-
-    def __len__(self) -> int:
-        return len(self.tokens)
 
     @property
     def known(self) -> Bool[Tensor, " question"]:
@@ -55,23 +50,24 @@ class ProgramMemory(nn.Module):
         self.tokens[rows] = self.tokens[rows].gather(1, order)
         self.scores[rows] = best.values
 
-    def add(self, row: int, tokens: Int[Tensor, " step"], cost: int) -> None:
-        """Remember a program, if none that is known costs less; those that cost more are forgotten.
-
-        Where there is no room, it takes the place of the least probable one.
+    def add(self, row: int, tokens: Int[Tensor, " step"], cost: int | None = None) -> None:
+        """Remember a program; where there is no room, in place of the least probable one.
 
         Args:
-            cost: see `Edits.cost`; 0 where simple ones are not preferred.
+            cost: see `Edits.cost`. If none that is known costs less it is remembered, and those
+                that cost more are forgotten; None where simple ones are not preferred.
         """
         mine = self.tokens[row]
         tokens = tokens.to(mine.dtype)
         known = int(self.costs[row])
-        if (known and cost > known > 0) or bool((mine == tokens).all(1).any()):
+        if (mine == tokens).all(1).any() or (cost is not None and cost > known > 0):
             return
-        if 0 < cost < known:
+        if cost is not None and cost < known:
             mine.fill_(PAD)
             self.scores[row] = NEVER
+        if cost is not None:
+            self.costs[row] = cost
         empty = (mine[:, 0] == PAD).nonzero()
         slot = int(empty[0]) if len(empty) else int(self.scores[row].argmin())
         mine[slot] = tokens
-        self.scores[row, slot], self.costs[row] = 0.0, cost
+        self.scores[row, slot] = 0.0

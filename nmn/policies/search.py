@@ -5,7 +5,8 @@ changes of that: what was found for short questions teaches the policy to come c
 ones mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -15,11 +16,13 @@ from torch import Tensor
 
 from nmn.config import Config
 from nmn.data.question_set import NOWHERE, QuestionSet
+from nmn.errors import ProgramTypeError, UnknownNameError
 from nmn.policies.base import Memory, Policy
 from nmn.policies.decode import Decoding
 from nmn.policies.edits import Edits
 from nmn.policies.enumerate import short_programs
-from nmn.program.tokens import END, PAD
+from nmn.program.tokens import END, PAD, TokenVocabulary
+from nmn.program.typecheck import typecheck
 from nmn.scene.table import SceneTable
 
 Tokens = tuple[int, ...]
@@ -110,12 +113,24 @@ class ProgramSearch:
         owners: list[int] = []
         programs: list[Tokens] = []
         for row, said in zip(rows.tolist(), torch.cat(tried, 1).tolist(), strict=True):
-            own = list(dict.fromkeys(body(tokens) for tokens in said if END in tokens))
+            own = self._typed(dict.fromkeys(body(tokens) for tokens in said if END in tokens))
             if own and config.edits:
                 own += self.edits.draw(own, config.edits, rng)
             owners += [row] * len(own)
             programs += own
         return self._simplest(self._right(owners, programs))
+
+    def _typed(self, programs: Iterable[Tokens]) -> list[Tokens]:
+        """Those that are programs; where only legal tokens are said, all are."""
+        if self.decoding.legal is not None:
+            return list(programs)
+        vocabulary = TokenVocabulary(self.data.domain)
+        found = []
+        for program in programs:
+            with suppress(ProgramTypeError, UnknownNameError):
+                typecheck(vocabulary.decode(program), self.data.domain)
+                found.append(program)
+        return found
 
     @torch.no_grad()
     def probable(

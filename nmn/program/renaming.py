@@ -13,12 +13,16 @@ import networkx
 from nmn.program.canonical import canonical
 from nmn.program.program import Program
 
+_RELATE = "relate"
 _Role = tuple[bool, str]
 """Whether a name stands for a relation, and the name."""
 
 
 def best_renaming(pairs: Iterable[tuple[Program, Program]]) -> dict[str, str]:
     """The one-to-one renaming of arguments that most pairs of programs speak for.
+
+    Relations are named `relate[left]` in it, as a name may stand for a relation and for something
+    else, which are renamed apart.
 
     Each pair counts for every two relations, and every two other arguments, of which one stands in
     the first program and the other in the second; the less, the oftener either occurs elsewhere.
@@ -42,25 +46,29 @@ def best_renaming(pairs: Iterable[tuple[Program, Program]]) -> dict[str, str]:
         graph.add_edge(("said", *one), ("given", *other), weight=weight)
     found = {}
     for edge in networkx.max_weight_matching(graph):
-        given_end, said_end = sorted(edge)
-        found[said_end[2]] = given_end[2]
+        (_, _, given_name), (_, *role) = sorted(edge)
+        found[_key(*role)] = given_name
     return dict(sorted(found.items()))
 
 
 def renamed(program: Program, names: Mapping[str, str]) -> Program:
-    """The program with other arguments; what has no other name keeps its own."""
-    nodes = (
-        replace(node, argument=names.get(node.argument, node.argument))
-        if node.argument is not None
-        else node
-        for node in program.nodes
-    )
+    """The program with other arguments, those of `best_renaming`; what has none keeps its own."""
+    nodes = []
+    for node in program.nodes:
+        argument = node.argument
+        if argument is not None:
+            argument = names.get(_key(node.operation == _RELATE, argument), argument)
+        nodes.append(replace(node, argument=argument))
     return Program(tuple(nodes))
+
+
+def _key(is_relation: bool, name: str) -> str:
+    return f"{_RELATE}[{name}]" if is_relation else name
 
 
 def _arguments(program: Program) -> set[_Role]:
     return {
-        (node.operation == "relate", node.argument)
+        (node.operation == _RELATE, node.argument)
         for node in canonical(program).nodes
         if node.argument is not None
     }

@@ -82,7 +82,9 @@ def _test(first: Sequence[Result], other: Sequence[Result], measure: str) -> dic
     """The paired test over the seeds that both arms have finished, and what is known in both."""
     differences, clusters, seeds = [], [], []
     for one, two in zip(first, other, strict=True):
-        if one.report is not None and two.report is not None:
+        if one.report is None or two.report is None:
+            continue
+        if one.report["clusters"] == two.report["clusters"]:  # else there is nothing to pair
             compared = zip(
                 one.report["outcomes"][measure],
                 two.report["outcomes"][measure],

@@ -126,11 +126,14 @@ def _result(job: Job) -> Result:
     path = job.folder / RESULT
     if not path.is_file():
         return Result(job, None, "it ended without a result")
-    values = read_json(path)
-    if isinstance(values, dict) and isinstance(values.get("report"), dict):
-        return Result(job, values["report"])
-    problem = values.get("problem") if isinstance(values, dict) else None
-    return Result(job, None, str(problem or "its result is damaged"))
+    try:
+        values = read_json(path)
+    except DataError:
+        values = None
+    found = values if isinstance(values, dict) else {}
+    if isinstance(found.get("report"), dict) and found["report"]:
+        return Result(job, found["report"])
+    return Result(job, None, str(found.get("problem") or "its result is damaged"))
 
 
 def _run(job: Job) -> Result:

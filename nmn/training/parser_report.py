@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Int
 
 from nmn.data.question_set import QuestionSet
+from nmn.errors import ConfigError
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
 from nmn.policies.parsers import ParserModel
@@ -96,7 +97,15 @@ def report_on(checkpoint: ParserCheckpoint, questions: QuestionSet) -> dict[str,
 
 
 def parsed_by(checkpoint: ParserCheckpoint, questions: QuestionSet) -> Parsed:
-    """What becomes of some questions with the parser of a checkpoint."""
+    """What becomes of some questions with the parser of a checkpoint.
+
+    Raises:
+        ConfigError: they are of another domain.
+    """
+    own = checkpoint.model.tokens.domain
+    if questions.domain != own:
+        problem = f"questions of domain {questions.domain.name} for a parser of {own.name}"
+        raise ConfigError("--data", problem)
     decoding = Decoding.of(checkpoint.preset.decoding, checkpoint.model.tokens)
     return parsed(checkpoint.model, decoding, questions)
 

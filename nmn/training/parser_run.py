@@ -138,9 +138,8 @@ def _trained(
         assert kept is not None
         decoding = Decoding.of(preset.decoding, run.model.policy.tokens)
         report = parser_report(kept, parsed(run.model.policy, decoding, kept))
-        rates = {name: report[name]["rate"] for name in MEASURES}
-        found = {name: value for name, value in rates.items() if value is not None}
-        return found | {"solved": run.model.solved}
+        rates = {name: report[name]["rate"] for name in MEASURES} | {"solved": run.model.solved}
+        return {name: value for name, value in rates.items() if value is not None}
 
     log = RunLog(how.folder, config.log_every, run.attempt, run.done, tensorboard=how.tensorboard)
     lessons = Lessons(
@@ -148,7 +147,9 @@ def _trained(
     )
     run.finish(lessons, log, how.stage)
     log.close()
-    return run.model.policy, {**run.made(resumed_at), "solved": run.model.solved}
+    solved = run.model.solved
+    told = {} if solved is None else {"solved": solved}
+    return run.model.policy, {**run.made(resumed_at), **told}
 
 
 def _remembered(model: Retrieval, preset: ParserPreset, data: QuestionSet) -> dict[str, Any]:
@@ -190,4 +191,7 @@ def _split_off(preset: ParserPreset, every: QuestionSet) -> tuple[QuestionSet, Q
         problem = f"{count} questions cannot be kept from training, of {len(every)}"
         raise ConfigError("training.evaluate_questions", problem)
     order: Rows = generator(preset.seed, "kept").permutation(len(every))
+    # Where programs are given for some questions only, these are learned from.
+    taught = np.array([every.programs[row] is not None for row in order.tolist()])
+    order = order[np.argsort(taught, kind="stable")]
     return every.rows(np.sort(order[count:])), every.rows(np.sort(order[:count]))

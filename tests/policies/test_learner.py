@@ -342,7 +342,9 @@ def test_a_checkpoint_holds_all_that_training_goes_on_from() -> None:
         learning.loss(ALL, generator())
     again.load_state_dict(learning.state_dict())
     assert int(again.step) == 3
-    assert again.solved == learning.solved > 0
+    assert again.solved == learning.solved
+    assert again.solved is not None
+    assert again.solved > 0
     first, second = (one.loss(ALL, generator(1)) for one in (learning, again))
     assert first.parts == second.parts
     assert not any(name.startswith(("_words", "_given")) for name in learning.state_dict())

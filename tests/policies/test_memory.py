@@ -19,7 +19,6 @@ def known(memory: ProgramMemory, row: int) -> list[tuple[int, ...]]:
 
 def test_nothing_is_known_at_first() -> None:
     memory = ProgramMemory(3, 2, 4)
-    assert len(memory) == 3
     assert memory.known.tolist() == [False] * 3
     assert memory.of(torch.tensor([2, 0])).tolist() == [[[PAD] * 5] * 2] * 2
     assert (memory.scores == NEVER).all()
@@ -57,9 +56,11 @@ def test_what_costs_less_takes_the_place_of_all_and_what_costs_more_is_not_kept(
 def test_without_costs_all_are_kept() -> None:
     memory = ProgramMemory(1, 3, 4)
     memory.add(0, said(5, 6), 4)
-    memory.add(0, said(7, 7, 7), 0)
-    memory.add(0, said(8), 0)
+    memory.add(0, said(7, 7, 7))
+    memory.add(0, said(8))
     assert known(memory, 0) == [(5, 6), (7, 7, 7), (8,)]
+    memory.add(0, said(9, 9, 9), 9)  # dearer than the simplest one
+    assert (9, 9, 9) not in known(memory, 0)
 
 
 def test_empty_slots_stay_behind_whatever_their_score() -> None:

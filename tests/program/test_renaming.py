@@ -15,13 +15,28 @@ GIVEN = [
         "exists(and(find[square], find[blue]))",
     )
 ]
-NAMES = {"red": "w1", "circle": "w2", "above": "w3", "square": "w4", "blue": "w5", "left_of": "w6"}
+NAMES = {
+    "red": "w1",
+    "circle": "w2",
+    "relate[above]": "w3",
+    "square": "w4",
+    "blue": "w5",
+    "relate[left_of]": "w1",
+}
+BACK = {
+    "w1": "red",
+    "w2": "circle",
+    "relate[w3]": "above",
+    "w4": "square",
+    "w5": "blue",
+    "relate[w1]": "left_of",
+}
 
 
 def test_names_are_found_that_were_changed() -> None:
     said = [renamed(program, NAMES) for program in GIVEN]
     found = best_renaming(zip(said, GIVEN, strict=True))
-    assert found == {new: old for old, new in NAMES.items()}
+    assert found == BACK
     assert [renamed(program, found) for program in said] == GIVEN
 
 
@@ -30,7 +45,7 @@ def test_a_single_wrong_program_does_not_change_the_names() -> None:
     said[0] = call("exists", call("and", call("find", argument="w1"), call("find", argument="w4")))
     found = best_renaming(zip(said, GIVEN, strict=True))
     assert found["w1"] == "red"
-    assert found["w6"] == "left_of"
+    assert found["relate[w1]"] == "left_of"
     assert len(set(found.values())) == len(found)
 
 

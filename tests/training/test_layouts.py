@@ -34,7 +34,7 @@ def test_layouts_are_compared_up_to_names_and_each_question_once() -> None:
     assert report is not None
     assert report["questions"] == 4
     assert report["renaming"]["w"] == "red"
-    assert report["renaming"]["r"] == "above"
+    assert report["renaming"]["relate[r]"] == "above"
     assert {name: kind["count"] for name, kind in report["differences"].items()} == {
         "equal": 3,
         "other arrangement": 1,

@@ -72,7 +72,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path: Path, way
     resumed = train_parser(preset, HowToRun(tmp_path / "parts", resume=True)).made
     assert (resumed["resumed_at"], whole["resumed_at"]) == (3, 0)
     for name in ("steps", "metrics", "solved", "restarts", "examples", "programs"):
-        assert resumed[name] == whole[name], name
+        assert resumed.get(name) == whole.get(name), name
     check_equal(tmp_path / "whole", tmp_path / "parts")
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
     assert not (tmp_path / "parts" / "resume").exists()
@@ -138,7 +138,8 @@ def test_what_was_learned_from_is_told(tmp_path: Path) -> None:
     preset = mini_preset("data.programs=4", "learning.samples=2")
     made = train_parser(preset, HowToRun(tmp_path)).made
     assert (made["examples"], made["programs"]) == (15, 4)
-    assert (made["steps"], made["restarts"], made["solved"]) == (6, 0, 0.0)
+    assert (made["steps"], made["restarts"]) == (6, 0)
+    assert "solved" not in made  # as nothing is remembered
     assert made["training_seconds"] <= made["seconds"] + 0.1
     loaded = load_parser(tmp_path).made
     assert {name: loaded[name] for name in made} == made
