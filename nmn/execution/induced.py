@@ -51,8 +51,8 @@ class InducedConfig(Config):
         longest: questions with more words that say something are not understood.
         tried: templates tried for each question of a batch; half of them the best so far.
         beta: how sharply the better templates are preferred, at first and at last.
-        settle: after so many batches with questions of a length, the best template of that length
-            and the next best are tried alone.
+        settle: after so many batches with questions of a length `beta` has its last value for it,
+            and of more templates than `tried` the best two are tried alone.
     """
 
     kind: Literal["induced"] = "induced"

@@ -112,7 +112,8 @@ def _markdown(report: Mapping[str, Any]) -> str:
         f"Means over seeds with 95% intervals (Student's t). The last columns compare "
         f"{_HEADINGS[measure]} with those of `{report['compared_with']}` on the same questions: "
         "the difference, p of a paired permutation test over questions, and for how many seeds "
-        "the arm was better.",
+        "the arm was better, of those that were not even. p is about these trained parsers on "
+        "other questions, and not corrected for the number of arms.",
         "",
         "| " + " | ".join(columns) + " |",
         "|---" * len(columns) + "|",
