@@ -92,10 +92,18 @@ def run_grid(
         # Ray's backend cannot return results one by one.
         returned = "list" if backend == "ray" else "generator_unordered"
         parallel = joblib.Parallel(n_jobs=processes, return_as=returned)
-        for result in parallel(joblib.delayed(_run)(job) for job in todo):
-            known[result.job.name] = result
-            finished += 1
-            stage("runs", finished, len(jobs), "failed: " * bool(result.problem) + result.job.name)
+        # Only what runs on this machine can be ended from here.
+        running: set[subprocess.Popen[str]] = set()
+        shared = running if backend == "local" else None
+        try:
+            for result in parallel(joblib.delayed(_run)(job, shared) for job in todo):
+                known[result.job.name] = result
+                finished += 1
+                note = "failed: " * bool(result.problem) + result.job.name
+                stage("runs", finished, len(jobs), note)
+        finally:
+            for process in list(running):
+                process.terminate()
     return [result for job in jobs if (result := known[job.name]) is not None]
 
 
@@ -136,17 +144,27 @@ def _result(job: Job) -> Result:
     return Result(job, None, str(found.get("problem") or "its result is damaged"))
 
 
-def _run(job: Job) -> Result:
-    """Do a run in a process of its own, and read what came of it."""
+def _run(job: Job, running: set[subprocess.Popen[str]] | None = None) -> Result:
+    """Do a run in a process of its own, and read what came of it.
+
+    Args:
+        running: has the process while it runs.
+    """
     (job.folder / RESULT).unlink(missing_ok=True)
     command = [sys.executable, "-m", _WORKER, str(job.folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    running = set() if running is None else running
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as ended:
+        running.add(ended)
+        _, said = ended.communicate()
+        running.discard(ended)
     found = _result(job)
     if ended.returncode == 0 or (found.problem and (job.folder / RESULT).is_file()):
         return found
     how = f"signal {-ended.returncode}" if ended.returncode < 0 else f"exit {ended.returncode}"
-    said = ended.stderr[-_LAST:].strip().splitlines()
-    return Result(job, None, f"its process died ({how}){': ' + said[-1] if said else ''}")
+    last = said[-_LAST:].strip().splitlines()
+    return Result(job, None, f"its process died ({how}){': ' + last[-1] if last else ''}")
 
 
 @contextmanager

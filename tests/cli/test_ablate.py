@@ -118,7 +118,8 @@ def test_runs_that_fail_are_told_of(
     run: Run, ablation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "nmn.training.grid._run", lambda job: Result(job, None, "its process died (signal 9)")
+        "nmn.training.grid._run",
+        lambda job, _running: Result(job, None, "its process died (signal 9)"),
     )
     result = run("ablate", ablation, "--device", "cpu", "--out", "out", "--jobs", "2")
     text = (tmp_path / "out" / "report.md").read_text()
