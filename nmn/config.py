@@ -23,6 +23,9 @@ class Config(BaseModel):
 
 C = TypeVar("C", bound=Config)
 
+_KIND = "kind"
+"""What tells apart tables that have other keys."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as nested dictionaries.
@@ -69,20 +72,28 @@ def with_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[
             target = target.setdefault(parent, {})
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {override}", f"'{parent}' is a value, not a table")
-        target[last] = _toml_value(text.strip())
+        value = _toml_value(text.strip())
+        if last == _KIND and _other_kind(target, {_KIND: value}):
+            target.clear()  # what was said is about another kind
+        target[last] = value
     return result
 
 
 def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `values` say otherwise, table by table."""
+    """`base` with what `values` say otherwise, table by table; one of another kind is replaced."""
     result = {key: _copy(value) for key, value in base.items()}
     for key, value in values.items():
         old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
+        if isinstance(old, dict) and isinstance(value, dict) and not _other_kind(old, value):
             result[key] = merged(old, value)
         else:
             result[key] = _copy(value)
     return result
+
+
+def _other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two tables say that they are of different kinds."""
+    return _KIND in old and old[_KIND] != new.get(_KIND, old[_KIND])
 
 
 def _toml_value(text: str) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Discriminator, Field, Tag, ValidationError
 
-from nmn.config import Config, build, read_toml, with_overrides
+from nmn.config import Config, build, merged, read_toml, with_overrides
 from nmn.errors import ConfigError, DataError
 
 
@@ -193,3 +193,18 @@ def test_what_is_of_one_of_several_kinds_is_named_without_its_kind(
     with pytest.raises(ConfigError, match=problem):
         build(Drawing, {"shape": shape}, "drawing")
     assert isinstance(build(Drawing, {"shape": {"kind": "angular"}}, "drawing").shape, Angular)
+
+
+def test_a_table_of_another_kind_takes_the_place_of_the_old_one() -> None:
+    base = {"parser": {"kind": "lstm", "hidden": 8}, "other": {"hidden": 1}}
+    assert merged(base, {"parser": {"kind": "transformer", "heads": 2}}) == {
+        "parser": {"kind": "transformer", "heads": 2},
+        "other": {"hidden": 1},
+    }
+    same = merged(base, {"parser": {"kind": "lstm", "embedding": 4}})
+    assert same["parser"] == {"kind": "lstm", "hidden": 8, "embedding": 4}
+    assert merged(base, {"parser": {"hidden": 9}})["parser"] == {"kind": "lstm", "hidden": 9}
+    overridden = with_overrides(base, ["parser.kind=transformer", "parser.heads=2"])
+    assert overridden["parser"] == {"kind": "transformer", "heads": 2}
+    assert with_overrides(base, ["parser.kind=lstm"]) == base
+    assert base["parser"] == {"kind": "lstm", "hidden": 8}

@@ -34,7 +34,7 @@ from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.nn.stems import AnyStemConfig
 from nmn.nn.trainable import Loss
 from nmn.parsing.base import Parse
-from nmn.policies.templates import Template, templates
+from nmn.policies.templates import templates
 from nmn.program.program import Program
 
 _WORST = -6.0
@@ -146,21 +146,17 @@ class InducedNetwork(Model):
         if known is None:
             wanted = f"1 to {self.config.longest} of the words {', '.join(sorted(self.words))}"
             raise QuestionError(question, 1, 1, f"wanted {wanted}, got {len(placed)}")
+        ranked = self._length(len(placed)).ranked()
+        warnings: tuple[str, ...] = ()
+        if not ranked:
+            ranked = [(0, -torch.inf)]
+            warnings = (f"no question with {len(placed)} such words was learned from",)
         parses = []
-        for template, score in self._length(len(placed)).ranked():
+        for template, score in ranked:
             program, places = known[template].program([word for word, _ in placed])
             spans = tuple(() if place is None else (placed[place][1],) for place in places)
-            parses.append(Parse(question, program, spans, score))
-        return parses or [self._guess(question, known[0], placed)]
-
-    def _guess(
-        self, question: str, template: Template, placed: Sequence[tuple[str, tuple[int, int]]]
-    ) -> Parse:
-        """The simplest reading of a question of a length that was never seen."""
-        program, places = template.program([word for word, _ in placed])
-        spans = tuple(() if place is None else (placed[place][1],) for place in places)
-        warning = f"no question with {len(placed)} such words was learned from"
-        return Parse(question, program, spans, -torch.inf, (warning,))
+            parses.append(Parse(question, program, spans, score, warnings))
+        return parses
 
     def _content(self, question: str) -> list[str]:
         return [word for word, _ in placed_words(question) if word in self.words]

@@ -121,7 +121,7 @@ def jobs_of(preset: AblationPreset, out: Path) -> dict[Arm, list[Job]]:
     jobs: dict[Arm, list[Job]] = {}
     for arm in arms_of(preset):
         chosen = [preset.axes[axis][name] for axis, name in arm.choices.items()]
-        settings = reduce(_changed, [preset.settings, *chosen], dict(base))
+        settings = reduce(merged, [preset.settings, *chosen], dict(base))
         where = f"arm {arm.name} of {preset.train}"
         jobs[arm] = []
         for seed in preset.seeds:
@@ -132,14 +132,3 @@ def jobs_of(preset: AblationPreset, out: Path) -> dict[Arm, list[Job]]:
             name = f"{arm.name},seed={seed}"
             jobs[arm].append(Job(name, folder, resolved.model_dump(mode="json")))
     return jobs
-
-
-def _changed(base: Settings, values: Settings) -> Settings:
-    """`base` with what `values` say otherwise; a table of another kind takes its place."""
-    kept = {key: old for key, old in base.items() if not _other_kind(old, values.get(key))}
-    return merged(kept, values)
-
-
-def _other_kind(old: object, new: object) -> bool:
-    kinds = [table.get("kind") if isinstance(table, dict) else None for table in (old, new)]
-    return None not in kinds and kinds[0] != kinds[1]
