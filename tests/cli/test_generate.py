@@ -201,7 +201,12 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(
     run: Run, tmp_path: Path, sign: signal.Signals
 ) -> None:
     """It is ended as soon as the first shard is done, with two processes at work on others."""
-    process = start(tmp_path, "--jobs", "2", start_new_session=True)
+
+    def hears() -> None:
+        # What is started in the background of a shell does not hear interrupts.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = start(tmp_path, "--jobs", "2", start_new_session=True, preexec_fn=hears)
     hidden = tmp_path / "cut" / ".generation"
     while not list(hidden.glob("*.questions.json")):
         assert process.poll() is None
