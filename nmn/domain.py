@@ -4,7 +4,7 @@ Everything with an index (module tables, tokens, answer logits) takes it from th
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from nmn.config import Config, build, read_toml
@@ -116,6 +116,12 @@ class Domain:
 def domain_names() -> tuple[str, ...]:
     """The domains that are shipped."""
     return tuple(sorted(p.parent.name for p in (data_root() / "datasets").glob("*/domain.toml")))
+
+
+@cache
+def shipped_domains() -> tuple[Domain, ...]:
+    """The domains that are shipped, read once."""
+    return tuple(map(load_domain, domain_names()))
 
 
 def load_domain(name: str) -> Domain:

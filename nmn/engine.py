@@ -16,7 +16,8 @@ from nmn.perception.scene_parser import SceneParser
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 from nmn.scene.scene import Scene
-from nmn.training.checkpoint import Checkpoint, load_checkpoint, parser_of
+from nmn.training.checkpoint import Checkpoint, load_checkpoint
+from nmn.training.parser_checkpoint import parser_for
 from nmn.training.stored import find_checkpoint
 
 ExecutorName = Literal["neural", "symbolic"]
@@ -147,15 +148,18 @@ def checkpoint_for(image: str | Path | Picture, executor: ExecutorName = "neural
     return "shapes"
 
 
-def load(checkpoint: str | Path) -> Engine:
+def load(checkpoint: str | Path, parser: str | Path | None = None) -> Engine:
     """The model of a checkpoint folder, or of a name below `runs/` or among the shipped ones.
+
+    Args:
+        parser: likewise a checkpoint of a learned parser, in place of the model's own.
 
     Raises:
         UnknownNameError: there is none of that name.
-        DataError: it is damaged.
+        DataError: it is damaged, or the parser is of another domain.
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
-    return Engine(loaded, parser_of(loaded))
+    return Engine(loaded, parser_for(loaded, parser))
 
 
 def _picture(image: str | Path | Picture) -> Picture:

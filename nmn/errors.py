@@ -185,6 +185,22 @@ class DataError(NMNError):
 
 
 @dataclass(eq=False)
+class OtherDomainError(DataError):
+    """A record that is of another domain than was wanted.
+
+    Attributes:
+        domains: those that it can be of.
+        advice: what to do about it, a phrase.
+    """
+
+    domains: tuple[str, ...] = ()
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {self.advice}" if self.advice else super().__str__()
+
+
+@dataclass(eq=False)
 class ShapeError(NMNError):
     """Tensors or pictures of another size than the model was built for."""
 
@@ -217,6 +233,33 @@ class OutOfMemoryError(NMNError):
         return (
             f"out of memory on {self.device} with {self.questions} questions at once; "
             f"nearest: {self.setting}={self.fits}"
+        )
+
+
+@dataclass(eq=False)
+class NotFiniteError(NMNError):
+    """A training whose numbers are no longer finite.
+
+    Attributes:
+        step: counted from 1.
+        what: whose value it is (`the loss`).
+        got: infinite or not a number.
+        parts: the parts of the loss that are not finite, where that is known.
+        kept: the last good state, a phrase.
+    """
+
+    step: int
+    what: str
+    got: float
+    parts: tuple[str, ...] = ()
+    kept: str = ""
+
+    def __str__(self) -> str:
+        parts = f", by its part {listing(self.parts, 'and')}" if self.parts else ""
+        kept = f"; {self.kept}" if self.kept else ""
+        return (
+            f"training, step {self.step}: wanted a finite number, {self.what} is {self.got}{parts}"
+            f"{kept}; look at training.learning_rate, training.clip and the data"
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nmn.domain import Attribute, Domain, domain_names, load_domain
+from nmn.domain import Attribute, Domain, domain_names, load_domain, shipped_domains
 from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.resources import dataset_folder
 
@@ -134,3 +134,8 @@ def test_a_domain_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     path.write_text("name = \n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"broken\.toml: not valid TOML: .*line 1"):
         load_domain(str(path))
+
+
+def test_shipped_domains_are_read_once() -> None:
+    assert tuple(domain.name for domain in shipped_domains()) == domain_names()
+    assert shipped_domains() is shipped_domains()

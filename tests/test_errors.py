@@ -1,3 +1,6 @@
+import math
+from collections.abc import Iterator
+
 import pytest
 
 from nmn.errors import (
@@ -6,6 +9,8 @@ from nmn.errors import (
     ExecutionError,
     GrammarError,
     NMNError,
+    NotFiniteError,
+    OtherDomainError,
     OutOfMemoryError,
     ProgramTypeError,
     QuestionError,
@@ -58,6 +63,27 @@ ERRORS: list[tuple[NMNError, str]] = [
         "model.batched.questions_at_once=16",
     ),
     (OutOfMemoryError("cuda", 1, 1), "out of memory on cuda with a single question"),
+    (
+        OtherDomainError("q.json", "wanted a program", "question 3", ("shapes",)),
+        "q.json, question 3: wanted a program",
+    ),
+    (
+        OtherDomainError("q.json", "wanted a program", "", ("shapes",), "nearest: --domain shapes"),
+        "q.json: wanted a program; nearest: --domain shapes",
+    ),
+    (
+        NotFiniteError(5, "the loss", math.nan),
+        "training, step 5: wanted a finite number, the loss is nan; look at "
+        "training.learning_rate, training.clip and the data",
+    ),
+    (
+        NotFiniteError(
+            5, "the loss", math.inf, ("masks", "answers"), "the state after step 3 is kept"
+        ),
+        "training, step 5: wanted a finite number, the loss is inf, by its part 'masks' and "
+        "'answers'; the state after step 3 is kept; look at training.learning_rate, training.clip "
+        "and the data",
+    ),
     (ShapeError("picture", "30 x 30", "3 x 3"), "picture: wanted 30 x 30, got 3 x 3"),
 ]
 
@@ -73,8 +99,14 @@ def test_each_error_is_one_line_and_an_nmn_error(error: NMNError, text: str) -> 
     assert caught.value is error
 
 
+def kinds_of(error: type[NMNError]) -> Iterator[type[NMNError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
 def test_every_error_class_has_its_line_in_the_table() -> None:
-    assert {type(error) for error, _ in ERRORS} == set(NMNError.__subclasses__())
+    assert {type(error) for error, _ in ERRORS} == set(kinds_of(NMNError))
 
 
 def test_long_texts_are_cut_in_messages_and_whole_in_fields() -> None:

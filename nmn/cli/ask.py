@@ -22,6 +22,13 @@ def ask(
             show_default="as the checkpoint does",
         ),
     ] = None,
+    parser: Annotated[
+        str | None,
+        typer.Option(
+            help="A learned parser: a checkpoint folder or its name.",
+            show_default="as the checkpoint does",
+        ),
+    ] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace to this .html, .png or .json file.")
     ] = None,
@@ -35,7 +42,7 @@ def ask(
 
     if trace is not None:
         check_trace_path(trace)
-    engine = load(checkpoint or checkpoint_for(image, executor or "neural"))
+    engine = load(checkpoint or checkpoint_for(image, executor or "neural"), parser)
     if executor not in {None, engine.executor}:
         raise ConfigError("--executor", f"{checkpoint} is {engine.executor}; wanted {executor}")
     answer = engine.ask(question, image)

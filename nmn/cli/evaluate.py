@@ -36,6 +36,13 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="A data directory.")],
     split: Annotated[str, typer.Option(help="Which part of it.")] = "val",
     programs: Programs = "parsed",
+    parser: Annotated[
+        str | None,
+        typer.Option(
+            help="A learned parser: a checkpoint folder or its name.",
+            show_default="as the checkpoint does",
+        ),
+    ] = None,
     images: Images = ":",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
     faithfulness: Annotated[
@@ -56,11 +63,12 @@ def evaluate(
     when they are executed by rules on the data's scenes.
     """
     from nmn.resources import write_text
-    from nmn.training.checkpoint import INDUCED, load_checkpoint, parser_of
+    from nmn.training.checkpoint import INDUCED, load_checkpoint
     from nmn.training.evaluate import answer_all, evaluation
     from nmn.training.faithfulness import masks_of
     from nmn.training.layouts import layout_report
     from nmn.training.models import supervision_of
+    from nmn.training.parser_checkpoint import parser_for
     from nmn.training.parser_preset import ParserPreset
     from nmn.training.selection import has_scenes, open_questions, with_scenes, with_truth
     from nmn.training.stored import find_checkpoint, read_stored
@@ -68,9 +76,11 @@ def evaluate(
     folder = find_checkpoint(checkpoint)
     if isinstance(read_stored(folder).preset, ParserPreset):
         _refuse(limit=limit, faithfulness=faithfulness, predictions=predictions)
-        _refuse(programs=programs == "stored")
+        _refuse(programs=programs == "stored", parser=parser)
         _evaluate_parser(folder, data, split, images, as_json)
         return
+    if parser is not None and programs == "stored":
+        raise typer.BadParameter("--parser goes with --programs parsed")
     loaded = load_checkpoint(folder)
     loaded.model.to(device_of(device))
     if faithfulness:
@@ -85,7 +95,7 @@ def evaluate(
         answers = answer_all(
             loaded,
             questions,
-            parser_of(loaded),
+            parser_for(loaded, parser),
             programs,
             progress=lambda done: stage("answering", done, total),
             steps=faithfulness,
@@ -94,7 +104,7 @@ def evaluate(
         answers.sort(key=lambda answer: answer.example.question_index)
         lines = (json.dumps(answer.to_json(), ensure_ascii=False) for answer in answers)
         write_text(predictions, "".join(f"{line}\n" for line in lines))
-    layouts = layout_report(answers) if loaded.parser == INDUCED else None
+    layouts = layout_report(answers) if loaded.parser == INDUCED and parser is None else None
     silent = [answer for answer in answers if answer.answer is None]
     unparsed = sum(answer.parse is None for answer in silent)
     report = {
@@ -105,6 +115,7 @@ def evaluate(
         "images": images,
         "limit": limit,
         "programs": programs,
+        "parser": parser,
         **evaluation(loaded, answers),
         **({} if layouts is None else {"layouts": layouts}),
         "unparsed": unparsed,

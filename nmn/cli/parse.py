@@ -19,7 +19,7 @@ from nmn.cli.output import (
     progress_bar,
 )
 from nmn.domain import Domain, load_domain
-from nmn.errors import ConfigError, DataError, QuestionError
+from nmn.errors import ConfigError, DataError, OtherDomainError, QuestionError
 from nmn.parsing import GrammarParser
 from nmn.parsing.base import Parser
 from nmn.parsing.grammar_parser import MAX_AMBIGUOUS_WORDS, shared_parser
@@ -76,7 +76,10 @@ def parse(
     elif questions is not None:
         if all_readings:
             raise typer.BadParameter("--all goes with a single question")
-        _parse_file(questions, known, learned, out, skip_bad, as_json)
+        try:
+            _parse_file(questions, known, learned, out, skip_bad, as_json)
+        except OtherDomainError as error:
+            raise _with_way_out(error, learned) from error
 
 
 def _learned(name: str) -> Learned:
@@ -147,6 +150,15 @@ def _with_other_domain(error: QuestionError, domain: Domain) -> QuestionError:
         return error
     advice = f"{error.advice}; " if error.advice else ""
     return replace(error, advice=f"{advice}it is understood with {' and '.join(others)}")
+
+
+def _with_way_out(error: OtherDomainError, learned: Learned | None) -> OtherDomainError:
+    """The error, with the parsers that the file is for."""
+    grammars = [f"--domain {name}" for name in error.domains if name in parsed_domains()]
+    ways = [] if learned is None and grammars else ["a --parser of that domain"]
+    if grammars:
+        ways.append(" or ".join(grammars) + ("" if learned is None else " without --parser"))
+    return replace(error, advice=f"nearest: {', or '.join(ways)}")
 
 
 def _parse_file(

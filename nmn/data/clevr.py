@@ -19,8 +19,8 @@ from nmn.data.clevr_scenes import (
 )
 from nmn.data.example import Example, question_type
 from nmn.data.json_records import OnError, Record, read_info, read_records, write_records
-from nmn.domain import Domain
-from nmn.errors import DataError, ProgramTypeError, listing, nearest
+from nmn.domain import Domain, shipped_domains
+from nmn.errors import DataError, OtherDomainError, ProgramTypeError, listing, nearest
 from nmn.program.clevr import V1, Dialect, decode_clevr, json_word, to_clevr
 from nmn.program.program import Program
 
@@ -123,6 +123,7 @@ def question_from_json(
 
     Raises:
         DataError: no question or picture, a bad program, or no answer of the domain.
+        OtherDomainError: its program is of another domain.
     """
     fields = Record.of(record, source, f"question {place}")
     stated = fields.whole("question_index")
@@ -151,13 +152,31 @@ def _program(fields: Record, domain: Domain) -> tuple[Program | None, tuple[Any,
         program, places = decode_clevr(nodes, domain)
         program.check_tree_size()
     except ProgramTypeError as error:
-        raise fields.problem(f"program: {error} (domain {domain.name})") from error
+        others = _other_domains(nodes, domain)
+        if not others:
+            raise fields.problem(f"program: {error} (domain {domain.name})") from error
+        why = f"{' > '.join(error.path)}: got {error.got}"
+        problem = f"wanted a program of domain {domain.name}, got one of {listing(others)} ({why})"
+        raise OtherDomainError(fields.source, problem, fields.where, others) from error
     stored = {
         place: node["_output"]
         for node, place in zip(nodes, places, strict=True)
         if "_output" in node
     }
     return program, tuple(map(stored.get, range(len(program)))) if stored else None
+
+
+def _other_domains(nodes: Any, domain: Domain) -> tuple[str, ...]:
+    """The shipped domains that a program is of, where it is not of `domain`."""
+    found = []
+    for other in shipped_domains():
+        try:
+            if other.name != domain.name:
+                decode_clevr(nodes, other)[0].check_tree_size()
+                found.append(other.name)
+        except ProgramTypeError:
+            continue
+    return tuple(found)
 
 
 def _dialect(nodes: Any) -> Dialect:

@@ -1,7 +1,7 @@
 """Questions to learn parsing from: their programs, where these are given, and their answers.
 
-Nothing here looks at pictures. A question is asked of one scene, or the same words of several,
-which says more about what they mean.
+Nothing here looks at pictures; they are kept for those who do. A question is asked of one scene,
+or the same words of several, which says more about what they mean.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int
 
-from nmn.data.example import Example
+from nmn.data.example import Example, Picture
 from nmn.data.words import words_of
 from nmn.domain import Domain
 from nmn.errors import DataError
@@ -43,6 +43,7 @@ class QuestionSet:
         scenes: all that any of them is asked of.
         asked: what each is asked of, by row in `scenes`; `NOWHERE` behind the last.
         answers: the right answer on each, as an index into the answers of the domain.
+        pictures: of each scene, where they were asked for.
     """
 
     domain: Domain
@@ -52,25 +53,34 @@ class QuestionSet:
     scenes: SceneTable
     asked: Int[np.ndarray, "question scene"]
     answers: Int[np.ndarray, "question scene"]
+    pictures: tuple[Picture, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.questions)
 
     @staticmethod
-    def of(examples: Iterable[Example], domain: Domain, *, together: bool = False) -> "QuestionSet":
+    def of(
+        examples: Iterable[Example],
+        domain: Domain,
+        *,
+        together: bool = False,
+        pictures: bool = False,
+    ) -> "QuestionSet":
         """The questions of some examples, each asked of the scene of its example.
 
         Args:
             together: whether examples with the same words are one question, of several scenes.
+            pictures: whether those of the examples are kept.
 
         Raises:
-            DataError: an example without scene or answer, or no examples.
+            DataError: an example without scene or answer, or picture, or no examples.
         """
         number = {answer: index for index, answer in enumerate(domain.answers)}
         scenes: dict[int, Scene] = {}
         first: dict[str | int, Example] = {}
         asked: dict[str | int, list[tuple[int, int]]] = {}
         place: dict[int, int] = {}
+        kept: dict[int, Picture] = {}
         for count, example in enumerate(examples):
             if example.scene is None or example.answer not in number:
                 missing = "scene" if example.scene is None else "answer"
@@ -78,6 +88,11 @@ class QuestionSet:
                 raise DataError("questions", f"wanted a {missing} to learn from", where)
             image = example.image_index
             scenes.setdefault(image, example.scene)
+            if pictures and image not in kept:
+                if example.picture is None:
+                    where = f"question {example.question_index}"
+                    raise DataError("questions", "wanted a picture to learn from", where)
+                kept[image] = example.picture
             row = place.setdefault(image, len(place))
             key = example.question if together else count
             first.setdefault(key, example)
@@ -94,7 +109,9 @@ class QuestionSet:
             tuple(example.family for example in first.values()),
             tuple(example.program for example in first.values()),
             SceneTable.of(tuple(scenes.values()), domain),
-            *padded,
+            asked=padded[0],
+            answers=padded[1],
+            pictures=tuple(kept.values()) if pictures else None,
         )
 
     @staticmethod
@@ -125,6 +142,7 @@ class QuestionSet:
             SceneTable.of([scene for part in sets for scene in part.scenes.scenes], domain),
             np.concatenate(asked),
             np.concatenate(answers),
+            _all_pictures(sets),
         )
 
     def words(self, row: int) -> tuple[str, ...]:
@@ -149,6 +167,19 @@ class QuestionSet:
         for row in rows.tolist():
             programs[row] = None
         return replace(self, programs=tuple(programs))
+
+    def with_more(self, more: Iterable[tuple[str, Program]], family: str) -> "QuestionSet":
+        """The same and some more questions with their programs, asked of no scene."""
+        known = list(more)
+        room = ((0, len(known)), (0, 0))
+        return replace(
+            self,
+            questions=(*self.questions, *(question for question, _ in known)),
+            families=(*self.families, *[family] * len(known)),
+            programs=(*self.programs, *(program for _, program in known)),
+            asked=np.pad(self.asked, room, constant_values=NOWHERE),
+            answers=np.pad(self.answers, room, constant_values=NOWHERE),
+        )
 
     def asked_of(self, most: int, rng: np.random.Generator, stage: Stage = silent) -> "QuestionSet":
         """The same words, each asked of up to `most` of the scenes, answered by their programs.
@@ -237,6 +268,13 @@ class QuestionSet:
         for scene, answer in zip(asked.T, wanted.T, strict=True):
             found = run(plan, self.scenes, np.maximum(scene, 0)).answers
             yield found == answer, scene == NOWHERE
+
+
+def _all_pictures(sets: list[QuestionSet]) -> tuple[Picture, ...] | None:
+    """Those of all scenes, if there is none without."""
+    if any(part.pictures is None for part in sets):
+        return None
+    return tuple(picture for part in sets for picture in part.pictures or ())
 
 
 def _balanced(

@@ -7,6 +7,7 @@ likelihood, which the literature found stronger than plain REINFORCE where right
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor
+from torch.nn import functional
 
 from nmn.config import Config
-from nmn.data.question_set import NOWHERE, QuestionSet
+from nmn.data.question_set import QuestionSet
 from nmn.errors import ConfigError
 from nmn.nn.policy_gradient import (
     RewardBaseline,
@@ -27,6 +29,7 @@ from nmn.nn.policy_gradient import (
 from nmn.nn.trainable import Loss, Trainable
 from nmn.policies.base import Memory, Policy
 from nmn.policies.decode import Decoded, Decoding, DecodingConfig
+from nmn.policies.judge import Judge, Judged, RulesJudge
 from nmn.policies.memory import ProgramMemory
 from nmn.policies.search import ProgramSearch, SearchConfig, Tokens, body
 from nmn.policies.spoken import Spoken
@@ -45,7 +48,8 @@ class LearningConfig(Config):
             found, together.
         reward_baseline: what rewards are compared with, for `reinforce`.
         samples: programs drawn for each question.
-        scenes: a reward is the mean over so many scenes of its question, drawn anew each time.
+        scenes: a reward is the mean over so many scenes (or pictures) of its question, drawn anew
+            each time.
         memory: right programs remembered for each question; 0 for none.
         entropy: how much the entropy of what is said counts at first, and at the end of training;
             for `reinforce`.
@@ -75,6 +79,8 @@ class PolicyLearner(Trainable[Tensor]):
 
     Args:
         steps: of the whole training, for schedules.
+        judge: who gives rewards, and learns from given programs if it learns; by default the
+            rules.
 
     Raises:
         ConfigError: a given program is longer than may be said.
@@ -87,6 +93,7 @@ class PolicyLearner(Trainable[Tensor]):
         config: LearningConfig,
         data: QuestionSet,
         steps: int,
+        judge: Judge | None = None,
     ) -> None:
         super().__init__()
         self.policy, self.config, self.data, self.steps = policy, config, data, steps
@@ -96,12 +103,12 @@ class PolicyLearner(Trainable[Tensor]):
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
         self.step: Tensor
         self.reward_baseline = RewardBaseline(config.reward_baseline)
+        self.judge = judge or RulesJudge(data, config.scenes)
         words = policy.words.encode([data.words(row) for row in range(len(data))])
         self.register_buffer("_words", words, persistent=False)
         self.register_buffer(
             "_given", given_programs(data, self._spoken, decoding.room), persistent=False
         )
-        self._asked = torch.from_numpy((data.asked != NOWHERE).sum(axis=1))
         self._words: Tensor
         self._given: Tensor
         slots = config.memory
@@ -139,6 +146,9 @@ class PolicyLearner(Trainable[Tensor]):
             chosen = taught.nonzero().squeeze(1)
             said = self.decoding.score(self.policy, memory.rows(chosen), trimmed(given[chosen]))
             parts["programs"] = -said.log_probabilities.mean()
+            if self.judge.learns:
+                judged = self.judge.judge(batch[chosen], given[chosen][:, None], generator)
+                parts |= _learned("modules_given", judged)
         if not taught.all():
             chosen = (~taught).nonzero().squeeze(1)
             rows, its = batch[chosen], memory.rows(chosen)
@@ -178,21 +188,40 @@ class PolicyLearner(Trainable[Tensor]):
         with torch.no_grad():
             drawn = self.decoding.sample(self.policy, memory.rows(each), generator).tokens
         tokens = drawn.view(batch, config.samples, -1)
-        scenes = self._drawn(rows, generator)
-        rewards = self._rewards(rows, tokens, scenes)
-        best = None
-        if self.reward_baseline.needs_best:
-            greedy = self.decoding.greedy(self.policy, memory).tokens
-            best = self._rewards(rows, greedy[:, None], scenes).squeeze(1)
+        judged, best = self._judged(rows, memory, tokens, generator)
+        rewards = judged.rewards
         if self.memory is not None:
             self._remember_right(rows, tokens, rewards)
         said = self._score(memory, tokens)
         advantages = self.reward_baseline.advantages(rewards.T, best)
         parts = {"reinforce": reinforce(said.log_probabilities.T, advantages)}
+        parts |= _learned("modules", judged)
         weight = self._entropy()
         if weight:
             parts["entropy"] = -weight * said.entropies.mean()
         return parts
+
+    def _judged(
+        self,
+        rows: Tensor,
+        memory: Memory,
+        tokens: Int[Tensor, "batch program step"],
+        generator: torch.Generator,
+    ) -> tuple[Judged, Float[Tensor, " batch"] | None]:
+        """How good programs are, and the rewards of what is most probable, where these are wanted.
+
+        Both are judged at once, on the same scenes.
+        """
+        if not self.reward_baseline.needs_best:
+            return self.judge.judge(rows, tokens, generator), None
+        greedy = self.decoding.greedy(self.policy, memory).tokens
+        most = max(tokens.shape[2], greedy.shape[1])
+        every = [
+            functional.pad(said, (0, most - said.shape[-1]), value=PAD)
+            for said in (tokens, greedy[:, None])
+        ]
+        judged = self.judge.judge(rows, torch.cat(every, 1), generator)
+        return replace(judged, rewards=judged.rewards[:, :-1]), judged.rewards[:, -1]
 
     def _remember_right(
         self, rows: Tensor, tokens: Int[Tensor, "batch program step"], rewards: Tensor
@@ -255,27 +284,6 @@ class PolicyLearner(Trainable[Tensor]):
                     cost = self._search.edits.cost(tokens) if simplest else None
                     self.memory.add(row, _padded(tokens, self.decoding.room), cost)
 
-    def _drawn(self, rows: Tensor, generator: torch.Generator) -> Int[np.ndarray, "batch scene"]:
-        """For each question some of the scenes that it is asked of, by their places."""
-        shares = torch.rand(len(rows), self.config.scenes, generator=generator)
-        drawn = (self._asked[rows.cpu()][:, None] * shares).long()
-        places: Int[np.ndarray, "batch scene"] = drawn.numpy()
-        return places
-
-    def _rewards(
-        self,
-        rows: Tensor,
-        tokens: Int[Tensor, "batch program step"],
-        scenes: Int[np.ndarray, "batch scene"],
-    ) -> Float[Tensor, "batch program"]:
-        """The share of these scenes of its question where a program is right; 0 for failures."""
-        count, most = tokens.shape[1], scenes.shape[1]
-        owners = rows.cpu().numpy().repeat(count * most)
-        programs = tokens.repeat_interleave(most, 1).flatten(0, 1).cpu().numpy()
-        places = np.broadcast_to(scenes[:, None], (len(rows), count, most)).reshape(-1)
-        right = torch.from_numpy(self.data.right_on(owners, programs, places))
-        return right.view(-1, count, most).float().mean(2).to(rows.device)
-
     def _score(self, memory: Memory, tokens: Int[Tensor, "batch program step"]) -> Decoded:
         """How probable several programs of each question are."""
         batch, count = tokens.shape[:2]
@@ -292,6 +300,11 @@ class PolicyLearner(Trainable[Tensor]):
     def _done(self) -> float:
         """The share of training that is over."""
         return min(1.0, int(self.step) / self.steps)
+
+
+def _learned(name: str, judged: Judged) -> dict[str, Float[Tensor, ""]]:
+    """What a judge learns, as a part of a loss."""
+    return {} if judged.loss is None else {name: judged.loss}
 
 
 def trimmed(tokens: Int[Tensor, "batch step"]) -> Int[Tensor, "batch some"]:

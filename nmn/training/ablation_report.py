@@ -12,19 +12,29 @@ from matplotlib.ticker import PercentFormatter
 
 from nmn.seeding import generator
 from nmn.training.ablation import Arm
-from nmn.training.comparison import mean_over_seeds, paired_test
+from nmn.training.comparison import holm, mean_over_seeds, paired_test
 from nmn.training.grid import Result
 from nmn.training.metrics import natural_order
 from nmn.training.parser_report import MEASURES
 
 _DPI = 100
 _HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
+_LEGEND = """\
+Means over seeds with 95% intervals (Student's t), on the questions kept for testing.
+
+- exact match: the program is the stored one, in canonical form.
+- right answers: the program gives the right answer on the scene. A question that is asked of \
+several scenes counts once for each of them. In learning curves it counts once, and only if the \
+answers on all its scenes are right.
+- well-typed: what is said is a program.
+- training seconds: without the making of data; `-` where nothing is trained."""
+_TESTED, _TALLY = ("difference", "p", "p_holm"), ("better", "worse", "equal")
 
 Results = Mapping[Arm, Sequence[Result]]
 
 
 def ablation_report(results: Results, measure: str = "accuracy") -> dict[str, Any]:
-    """Means over seeds of each arm, and tests against the first one.
+    """Means over seeds of each arm, and tests against the first one, with Holm's correction.
 
     Args:
         measure: what the tests are about.
@@ -41,13 +51,21 @@ def ablation_report(results: Results, measure: str = "accuracy") -> dict[str, An
         }
         if reports:
             entry |= {name: _mean(reports, name) for name in MEASURES}
-            entry["seconds"] = sum(report["made"]["seconds"] for report in reports) / len(reports)
+            entry["training_seconds"] = _training_seconds(reports)
             entry["by_family"] = _means_by(reports, "by_family", measure)
             entry["by_words"] = _means_by(reports, "by_words", measure)
         if arm is not first:
             entry["against_first"] = _test(results[first], runs, measure)
         arms.append(entry)
-    return {"measure": measure, "compared_with": first.name, "arms": arms}
+    tests = [arm["against_first"] for arm in arms if arm.get("against_first")]
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_holm"] = p
+    return {
+        "measure": measure,
+        "compared_with": first.name,
+        "comparisons": len(tests),
+        "arms": arms,
+    }
 
 
 def files_of(report: Mapping[str, Any], results: Results) -> dict[str, bytes]:
@@ -55,11 +73,19 @@ def files_of(report: Mapping[str, Any], results: Results) -> dict[str, bytes]:
     return {
         "report.md": _markdown(report).encode(),
         "runs.csv": _runs(results).encode(),
+        "comparisons.csv": _comparisons(report).encode(),
         "families.csv": _groups(report, "by_family").encode(),
         "words.csv": _groups(report, "by_words").encode(),
         "arms.png": _bars(report),
         "curves.png": _curves(results, report["measure"]),
     }
+
+
+def _training_seconds(reports: Sequence[Mapping[str, Any]]) -> float | None:
+    """Their mean; None where nothing is trained."""
+    known = [report["made"].get("training_seconds") for report in reports]
+    taken = [seconds for seconds in known if seconds is not None]
+    return sum(taken) / len(taken) if taken else None
 
 
 def _mean(reports: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any] | None:
@@ -105,47 +131,62 @@ def _test(first: Sequence[Result], other: Sequence[Result], measure: str) -> dic
 
 def _markdown(report: Mapping[str, Any]) -> str:
     measure = report["measure"]
-    columns = ["arm", "runs", *_HEADINGS.values(), "seconds", "difference", "p", "better"]
-    lines = [
-        "# Ablation",
-        "",
-        f"Means over seeds with 95% intervals (Student's t). The last columns compare "
-        f"{_HEADINGS[measure]} with those of `{report['compared_with']}` on the same questions: "
-        "the difference, p of a paired permutation test over questions, and for how many seeds "
-        "the arm was better, of those that were not even. p is about these trained parsers on "
-        "other questions, and not corrected for the number of arms.",
-        "",
-        "| " + " | ".join(columns) + " |",
-        "|---" * len(columns) + "|",
-    ]
+    rows = [["arm", "runs", *_HEADINGS.values(), "training seconds"]]
     for arm in report["arms"]:
-        rates = [_stated(arm.get(name)) for name in _HEADINGS]
-        seconds = f"{arm['seconds']:.0f}" if "seconds" in arm else "-"
-        test = arm.get("against_first")
-        tested = ["", "", ""]
-        if test is not None:
-            better = f"{test['seeds_better']} of {test['seeds']}"
-            tested = [f"{100 * test['difference']:+.1f}", f"{test['p']:.4f}", better]
         runs = str(arm["runs"] - len(arm["failed"]))
         runs += f" of {arm['runs']}" if arm["failed"] else ""
-        lines.append(f"| {arm['arm']} | {' | '.join([runs, *rates, seconds, *tested])} |")
+        rates = [_stated(arm.get(name)) for name in _HEADINGS]
+        seconds = arm.get("training_seconds")
+        rows.append([arm["arm"], runs, *rates, "-" if seconds is None else f"{seconds:.0f}"])
+    lines = ["# Ablation", "", _LEGEND, "", *_lines(rows)]
     failed = [problem for arm in report["arms"] for problem in arm["failed"]]
     if failed:
         lines += ["", "Failed runs:", "", *(f"- {problem}" for problem in failed)]
+    lines += _compared(report)
     for kind in ("words", "family"):
         lines += ["", f"## {_HEADINGS[measure]} by {kind}", "", *_table(report, f"by_{kind}")]
     lines += ["", "![arms](arms.png)", "", "![learning curves](curves.png)", ""]
     return "\n".join(lines)
 
 
+def _compared(report: Mapping[str, Any]) -> list[str]:
+    """The tests against the first arm, if there are other arms."""
+    heading, others = _HEADINGS[report["measure"]], report["arms"][1:]
+    if not others:
+        return []
+    columns = ["difference", "p", "p (Holm)", "questions", *_TALLY, "seeds better, worse, equal"]
+    rows = [["arm", *columns]]
+    for arm in others:
+        cells = ["-"] * len(columns)
+        if (test := arm["against_first"]) is not None:
+            tally = [test["questions"][name] for name in _TALLY]
+            cells = [f"{100 * test['difference']:+.1f}", f"{test['p']:.4f}"]
+            cells += [f"{test['p_holm']:.4f}", str(sum(tally)), *map(str, tally)]
+            cells.append(", ".join(str(test["seeds"][name]) for name in _TALLY))
+        rows.append([arm["arm"], *cells])
+    text = (
+        f"The difference in {heading}, in percentage points, on the same questions and for the "
+        "seeds that both arms have finished; p of a paired permutation test over questions, which "
+        "is about these trained parsers on other questions; and p corrected by Holm's method for "
+        f"the {report['comparisons']} comparisons of this table, not for those of other measures "
+        "or reports. Then how many different questions are compared, and on how many of them the "
+        "arm is better, worse and equal, all seeds and scenes of a question together; and the "
+        "same of seeds."
+    )
+    return ["", f"## Compared with `{report['compared_with']}`", "", text, "", *_lines(rows)]
+
+
 def _table(report: Mapping[str, Any], kind: str) -> list[str]:
     arms = [arm for arm in report["arms"] if kind in arm]
     names = sorted({name for arm in arms for name in arm[kind]}, key=natural_order)
-    lines = ["| | " + " | ".join(arm["arm"] for arm in arms) + " |", "|---" * (len(arms) + 1) + "|"]
-    for name in names:
-        cells = [_share(arm[kind].get(name)) for arm in arms]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+    rows = [[name, *(_share(arm[kind].get(name)) for arm in arms)] for name in names]
+    return _lines([["", *(arm["arm"] for arm in arms)], *rows])
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, its headings first."""
+    heading, *others = (f"| {' | '.join(cells)} |" for cells in rows)
+    return [heading, "|---" * len(rows[0]) + "|", *others]
 
 
 def _share(mean: Mapping[str, Any] | None) -> str:
@@ -163,15 +204,27 @@ def _stated(mean: Mapping[str, Any] | None) -> str:
 
 def _runs(results: Results) -> str:
     axes = list(next(iter(results)).choices)
-    rows: list[list[Any]] = [[*axes, "seed", *MEASURES, "seconds", "problem"]]
+    rows: list[list[Any]] = [[*axes, "seed", *MEASURES, "training_seconds", "problem"]]
     for arm, runs in results.items():
         for run in runs:
             report = run.report
             measured: list[Any] = [""] * (len(MEASURES) + 1)
             if report is not None:
                 measured = [report[name]["rate"] for name in MEASURES]
-                measured.append(report["made"]["seconds"])
+                measured.append(report["made"].get("training_seconds"))
             rows.append([*arm.choices.values(), run.job.settings["seed"], *measured, run.problem])
+    return _csv(rows)
+
+
+def _comparisons(report: Mapping[str, Any]) -> str:
+    tallied = [f"{kind}_{name}" for kind in ("questions", "seeds") for name in _TALLY]
+    rows: list[list[Any]] = [["arm", "compared_with", "measure", *_TESTED, *tallied]]
+    for arm in report["arms"]:
+        test = arm.get("against_first")
+        if test is not None:
+            counts = [test[kind][name] for kind in ("questions", "seeds") for name in _TALLY]
+            named = [arm["arm"], report["compared_with"], report["measure"]]
+            rows.append([*named, *(test[name] for name in _TESTED), *counts])
     return _csv(rows)
 
 
@@ -237,7 +290,9 @@ def _curves(results: Results, measure: str) -> bytes:
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("step")
-    axes.set_ylabel(f"{_HEADINGS[measure]}, kept questions")
+    right_everywhere = "right on all scenes of a question"
+    told = right_everywhere if measure == "accuracy" else _HEADINGS[measure]
+    axes.set_ylabel(f"{told}, kept questions")
     if drawn:
         axes.legend(frameon=False)
     else:

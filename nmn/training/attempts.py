@@ -4,20 +4,20 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 
 from nmn.config import Config
-from nmn.errors import DataError
+from nmn.errors import DataError, NotFiniteError
 from nmn.nn.trainable import B, Trainable
 from nmn.progress import Stage
 from nmn.seeding import child_seed
 from nmn.training.log import RunLog
 from nmn.training.loop import LoopConfig, train
-from nmn.training.state import Best, TrainingState, load_state, save_state
+from nmn.training.state import STATE, Best, TrainingState, load_state, save_state
 
 WINDOW = 100
 """Losses that a mean loss is taken over."""
@@ -71,6 +71,7 @@ class Run(Generic[M, B]):
         done: steps done since then.
         recent: the losses of the last steps, up to `WINDOW`.
         seconds: that training has taken so far, with all attempts.
+        saved: the step after which the newest state was saved; None without one.
         evaluated: the last rates on what is kept from training.
         best: the best weights by that, where they are kept.
     """
@@ -81,6 +82,7 @@ class Run(Generic[M, B]):
         self.start, self.config, self.seed = start, config, seed
         self.folder, self.device = folder, device
         self.seconds = 0.0
+        self.saved: int | None = None
         self.begin(0)
 
     def begin(self, attempt: int) -> None:
@@ -105,13 +107,21 @@ class Run(Generic[M, B]):
             if not 0 < state.step < self.config.steps:
                 raise DataError(str(self.folder), f"damaged: a state after step {state.step}")
             self.attempt, self.done = state.attempt, state.step
+            self.saved = state.step
             self.seconds, self.best = state.seconds, state.best
             self.recent.extend(state.recent)
 
     def finish(self, lessons: Lessons[B], log: RunLog, stage: Stage) -> None:
-        """Train to the end, from other initial weights where it gets stuck."""
-        while not self._finished(lessons, log, stage):
-            self.begin(self.attempt + 1)
+        """Train to the end, from other initial weights where it gets stuck.
+
+        Raises:
+            NotFiniteError: a loss or weight is not a finite number.
+        """
+        try:
+            while not self._finished(lessons, log, stage):
+                self.begin(self.attempt + 1)
+        except NotFiniteError as error:
+            raise replace(error, kept=self._kept()) from error
 
     def metrics(self) -> dict[str, Any]:
         """The mean loss of the last steps, and the rates on what was kept from training."""
@@ -155,8 +165,10 @@ class Run(Generic[M, B]):
                 log.write(self.attempt, self.done, {**self.evaluated, **took})
                 if config.patience and self._waited_long_enough(self.evaluated["accuracy"]):
                     break
-            if self.done % config.checkpoint_every == 0 and not last:
-                self._save()
+            if last or self.done % config.checkpoint_every == 0:
+                self._check_weights()
+                if not last:
+                    self._save()
         if self.best is not None:
             self.model.load_state_dict(dict(self.best.weights))
         self.model.eval()
@@ -185,6 +197,19 @@ class Run(Generic[M, B]):
             self.best = Best(self.done, found, {n: v.detach().cpu().clone() for n, v in weights})
         return self.done - self.best.step >= self.config.patience * self.config.evaluate_every
 
+    def _check_weights(self) -> None:
+        """Whether they are worth keeping: a gradient may fail where the loss did not."""
+        for name, value in self.model.named_parameters():
+            bad = value.detach()[~value.detach().isfinite()]
+            if len(bad):
+                raise NotFiniteError(self.done, f"weight '{name}'", bad[0].item())
+
+    def _kept(self) -> str:
+        if self.saved is None:
+            return "no state was saved before it"
+        return f"the state after step {self.saved} is kept in {self.folder / STATE}"
+
     def _save(self) -> None:
         state = TrainingState(self.done, self.attempt, tuple(self.recent), self.seconds, self.best)
         save_state(self.folder, self.model, self.optimizer, state, self.start.identity)
+        self.saved = self.done

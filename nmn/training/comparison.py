@@ -1,4 +1,4 @@
-"""Statistics between arms of a grid: means over seeds with intervals, and paired tests."""
+"""Statistics between arms of a grid: means over seeds, paired tests, and their correction."""
 
 import math
 from collections.abc import Sequence
@@ -31,6 +31,21 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """How often an arm did better than the one it is compared with, worse, and equally well."""
+
+    better: int
+    worse: int
+    equal: int
+
+    @staticmethod
+    def of(differences: Float64[np.ndarray, " case"]) -> "Tally":
+        """Of differences that are above 0 where the arm did better."""
+        better, worse = int((differences > 0).sum()), int((differences < 0).sum())
+        return Tally(better, worse, len(differences) - better - worse)
+
+
+@dataclass(frozen=True)
 class PairedTest:
     """Two arms on the same questions.
 
@@ -40,14 +55,15 @@ class PairedTest:
             chance which arm did better: a two-sided permutation test by flipping the signs of
             what questions differ by, all seeds and pictures of a question together. It is about
             other questions and these trained parsers.
-        seeds_better: for how many seeds this arm was better, of those that were not even.
-        seeds: these.
+        questions: on how many different ones this arm did better, worse and equally well, all
+            seeds and pictures of a question together.
+        seeds: likewise for how many seeds.
     """
 
     difference: float
     p: float
-    seeds_better: int
-    seeds: int
+    questions: Tally
+    seeds: Tally
 
 
 def mean_over_seeds(rates: Sequence[float]) -> Mean:
@@ -84,8 +100,8 @@ def paired_test(
         rng: what the permutations are drawn from.
     """
     _, place = np.unique(clusters, return_inverse=True)
-    sums = np.bincount(place, differences)
-    sums = sums[sums != 0]
+    by_question = np.bincount(place, differences)
+    sums = by_question[by_question != 0]
     seen, extreme = differences.sum(), 0
     for _ in range(_CHUNKS):
         signs = rng.integers(2, size=(_DRAWS // _CHUNKS, len(sums))) * 2 - 1
@@ -94,9 +110,22 @@ def paired_test(
     return PairedTest(
         float(differences.mean()),
         (extreme + 1) / (_DRAWS + 1),
-        int((by_seed > 0).sum()),
-        int((by_seed != 0).sum()),
+        Tally.of(by_question),
+        Tally.of(by_seed),
     )
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """p-values of several tests, corrected so that any of them is small by chance as rarely as one.
+
+    The i-th smallest of m becomes the largest of (m - j + 1) p_j for j up to i, and 1 at most
+    (Holm 1979, A simple sequentially rejective multiple test procedure).
+    """
+    corrected, largest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        corrected[place] = largest
+    return corrected
 
 
 def _student(freedom: int) -> float:

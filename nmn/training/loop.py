@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.config import Config
-from nmn.errors import ConfigError, OutOfMemoryError
+from nmn.errors import NotFiniteError, OutOfMemoryError
 from nmn.execution.costs import is_out_of_memory
 from nmn.nn.trainable import B, Trainable
 from nmn.seeding import child_seed
@@ -117,7 +117,7 @@ def train(
         batches: of the steps from `start` on, see `nmn.training.curriculum`.
 
     Raises:
-        ConfigError: the loss is not a finite number.
+        NotFiniteError: the loss is not a finite number.
         OutOfMemoryError: with the number of questions that would fit.
     """
     device = next(model.parameters()).device
@@ -131,8 +131,8 @@ def train(
         loss = model.loss(batch.to(device), randomness)
         value = loss.total.item()
         if not math.isfinite(value):
-            problem = f"the loss of step {step + 1} is {value}; nearest: a lower learning_rate"
-            raise ConfigError("training", problem)
+            parts = tuple(n for n, part in loss.parts.items() if not math.isfinite(part))
+            raise NotFiniteError(step + 1, "the loss", value, parts)
         optimizer.zero_grad(set_to_none=True)
         _backward(loss.total, *model.at_once(len(batch)))
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)

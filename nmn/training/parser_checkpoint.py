@@ -13,9 +13,9 @@ from nmn.policies.decode import Decoding
 from nmn.policies.learned_parser import LearnedParser, RetrievalParser
 from nmn.policies.parsers import ParserModel, build_parser
 from nmn.program.tokens import TokenVocabulary
-from nmn.training.checkpoint import INDUCED, load_checkpoint, parser_of
+from nmn.training.checkpoint import INDUCED, Checkpoint, load_checkpoint, parser_of
 from nmn.training.parser_preset import ParserPreset
-from nmn.training.stored import Stored, read_stored, write_stored
+from nmn.training.stored import Stored, find_checkpoint, read_stored, write_stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +84,20 @@ def parser_at(folder: Path) -> tuple[Parser, Domain]:
         return parser_of(checkpoint), checkpoint.domain
     learned = load_parser(folder)
     return learned.parser, learned.model.tokens.domain
+
+
+def parser_for(checkpoint: Checkpoint, name: str | Path | None) -> Parser:
+    """The parser whose programs a model executes: its own, or a learned one by folder or name.
+
+    Raises:
+        UnknownNameError: there is no such checkpoint.
+        DataError: it is damaged, or no learned parser, or one of another domain.
+    """
+    if name is None:
+        return parser_of(checkpoint)
+    folder = find_checkpoint(str(name))
+    parser, domain = parser_at(folder)
+    if domain != checkpoint.domain:
+        problem = f"a parser of {domain.name} for a model of {checkpoint.domain.name}"
+        raise DataError(str(folder), problem)
+    return parser

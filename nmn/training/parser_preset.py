@@ -4,18 +4,33 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from nmn.config import Config, build, with_overrides
 from nmn.errors import ConfigError
+from nmn.execution.judging import ModulesJudgeConfig
 from nmn.generate.clevr import StatesWorldConfig
 from nmn.generate.shapes import ShapesWorldConfig
 from nmn.policies.decode import DecodingConfig
+from nmn.policies.judge import RulesJudgeConfig
 from nmn.policies.learner import LearningConfig
 from nmn.policies.parsers import AnyParserConfig
 from nmn.policies.seq2seq import Seq2SeqConfig
 from nmn.training.loop import LoopConfig
 from nmn.training.preset import TrainPreset, read_preset
+
+
+def _number_or_all(value: object) -> object:
+    """A number of programs, where checkpoints of before have null for all."""
+    if value is None:
+        return "all"
+    if value == "all" or (type(value) is int and value >= 0):
+        return value
+    raise ValueError(f"wanted 'all' or a number from 0, got {value!r}")
+
+
+Programs = Annotated[Annotated[int, Field(ge=0)] | Literal["all"], BeforeValidator(_number_or_all)]
+"""How many questions are given with their programs."""
 
 
 class ShapesQuestions(Config):
@@ -31,7 +46,7 @@ class ShapesQuestions(Config):
     kind: Literal["shapes"] = "shapes"
     examples: int = Field(gt=0, le=10_000_000)
     held_out: int = Field(1024, gt=0, le=10_000_000)
-    programs: int | None = Field(None, ge=0)
+    programs: Programs = "all"
     world: ShapesWorldConfig = ShapesWorldConfig()
 
 
@@ -50,7 +65,7 @@ class ClevrQuestions(Config):
     scenes: int = Field(gt=0, le=10_000_000)
     held_out: int = Field(1000, gt=0, le=10_000_000)
     asked_of: int = Field(1, gt=0, le=10_000)
-    programs: int | None = Field(None, ge=0)
+    programs: Programs = "all"
     world: StatesWorldConfig = StatesWorldConfig()
 
 
@@ -64,15 +79,17 @@ class QuestionDataConfig(Config):
         test_images: likewise those that the parser is tested on; if empty, it is tested on
             generated questions of the split `val`.
         programs: how many of the questions in `folder` are given with their programs, as many of
-            each family as of the others; all if left out.
+            each family as of the others; or `all`.
         generated: questions that are generated besides.
+        recombined: how many more questions, with their programs, are made of phrases of those that
+            have programs (see `nmn.generate.recombined`).
     """
 
     folder: Path | None = None
     split: str = "train"
     images: str = Field(":", pattern=r"^\d{0,18}:\d{0,18}$")
     test_images: str = Field("", pattern=r"^(\d{0,18}:\d{0,18})?$")
-    programs: int | None = Field(None, ge=0)
+    programs: Programs = "all"
     generated: (
         Annotated[
             Annotated[ShapesQuestions, Tag("shapes")] | Annotated[ClevrQuestions, Tag("clevr")],
@@ -80,6 +97,7 @@ class QuestionDataConfig(Config):
         ]
         | None
     ) = None
+    recombined: int = Field(0, ge=0, le=10_000_000)
 
     @field_validator("folder", mode="before")
     @classmethod
@@ -109,6 +127,13 @@ def _overlap(one: str, other: str) -> bool:
     return max(begin, first) < min(end, last)
 
 
+def _judge_kind(values: Any) -> Any:
+    """Rules where none is named."""
+    if isinstance(values, Mapping):
+        return values.get("kind", "rules")
+    return getattr(values, "kind", None)
+
+
 class ParserPreset(Config):
     """The training of a parser, resolved: everything that decides what comes out.
 
@@ -116,6 +141,7 @@ class ParserPreset(Config):
         seed: of data, initial weights and order.
         initial: a checkpoint, by folder or name, of a parser that is configured alike; training
             begins with its weights and words (a warm start). None if empty.
+        judge: who gives rewards: rules on scenes, or modules on pictures.
     """
 
     kind: Literal["train"]
@@ -126,6 +152,10 @@ class ParserPreset(Config):
     parser: AnyParserConfig = Seq2SeqConfig()
     decoding: DecodingConfig = DecodingConfig()
     learning: LearningConfig = LearningConfig()
+    judge: Annotated[
+        Annotated[RulesJudgeConfig, Tag("rules")] | Annotated[ModulesJudgeConfig, Tag("modules")],
+        Discriminator(_judge_kind),
+    ] = RulesJudgeConfig()
     training: LoopConfig = LoopConfig()
 
     @model_validator(mode="before")
@@ -137,6 +167,24 @@ class ParserPreset(Config):
             named = {**generated, "kind": values.get("domain")}
             return {**values, "data": {**data, "generated": named}}
         return values
+
+    @model_validator(mode="after")
+    def _modules_can_judge(self) -> "ParserPreset":
+        if isinstance(self.judge, RulesJudgeConfig):
+            return self
+        if self.learning.estimator != "reinforce" or self.learning.memory:
+            raise ValueError(
+                "right programs are remembered by rules alone; with judge.kind = modules wanted"
+                " learning.estimator = reinforce and learning.memory = 0"
+            )
+        if isinstance(self.data.generated, ClevrQuestions):
+            raise ValueError("data.generated of clevr has no pictures; wanted judge.kind = rules")
+        if self.judge.learned and (self.data.folder or self.data.generated is None):
+            raise ValueError(
+                "modules learn together with a parser from generated pictures alone;"
+                " wanted data.generated and no data.folder"
+            )
+        return self
 
     @model_validator(mode="after")
     def _curriculum_needs_no_programs(self) -> "ParserPreset":

@@ -16,6 +16,7 @@ from nmn.errors import ConfigError, DataError
 from nmn.nn.threads import cpu_threads
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
+from nmn.policies.judge import Judge
 from nmn.policies.learner import PolicyLearner, given_programs
 from nmn.policies.parsers import ParserModel, build_parser
 from nmn.policies.retrieval import Retrieval
@@ -25,12 +26,13 @@ from nmn.progress import Stage, silent
 from nmn.seeding import child_seed, generator
 from nmn.training.attempts import Lessons, Run, Start, identity_of
 from nmn.training.curriculum import Stages, stages_of
+from nmn.training.judges import build_judge, save_modules
 from nmn.training.log import RunLog
 from nmn.training.loop import LoopConfig
 from nmn.training.parser_checkpoint import ParserCheckpoint, load_parser, save_parser
 from nmn.training.parser_preset import ParserPreset
 from nmn.training.parser_report import MEASURES, parsed, parser_report
-from nmn.training.question_data import domain_of_questions, training_questions
+from nmn.training.question_data import domain_of_questions, training_questions, with_recombined
 from nmn.training.state import discard_state
 from nmn.training.stored import find_checkpoint
 
@@ -59,11 +61,13 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
         ConfigError: there is no such data, or the run comes to nothing.
         UnknownNameError: there is no such checkpoint to begin with.
         DataError: files cannot be read or written, or the state to resume is of another run.
+        NotFiniteError: a loss or a weight is no number any more.
     """
     started = time.perf_counter()
     every = training_questions(preset, how.stage)
     tokens = TokenVocabulary(domain_of_questions(preset, every))
     data, kept = _split_off(preset, every)
+    data = with_recombined(preset, data, how.stage)
     data_seconds = time.perf_counter() - started
     begun = None if not preset.initial else load_parser(find_checkpoint(preset.initial)).model
     words = begun.words if begun is not None else _words(data)
@@ -75,11 +79,13 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
         return model
 
     model = build()
+    judge: Judge | None = None
     with cpu_threads(preset.training.threads):
         if isinstance(model, Retrieval):
             made = _remembered(model, preset, data)
         else:
-            model, made = _trained(preset, data, kept, build, how)
+            learner, made = _trained(preset, data, kept, build, how)
+            model, judge = learner.policy, learner.judge
     made = {
         "examples": len(data),
         "programs": sum(program is not None for program in data.programs),
@@ -88,6 +94,7 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
         **made,
     }
     checkpoint = ParserCheckpoint(model.cpu(), preset, made)
+    save_modules(how.folder, judge, preset, words, made)
     save_parser(how.folder, checkpoint)
     discard_state(how.folder)
     return checkpoint
@@ -114,14 +121,15 @@ def _trained(
     kept: QuestionSet | None,
     build: Callable[[], ParserModel],
     how: HowToRun,
-) -> tuple[ParserModel, dict[str, Any]]:
-    """A policy that has learned, and what is to be told of that."""
+) -> tuple[PolicyLearner, dict[str, Any]]:
+    """A policy that has learned, with its judge, and what is to be told of that."""
     config = preset.training
 
     def learner() -> PolicyLearner:
         policy = build()
         assert isinstance(policy, Policy)
-        return PolicyLearner(policy, preset.decoding, preset.learning, data, config.steps)
+        judge = build_judge(preset, data)
+        return PolicyLearner(policy, preset.decoding, preset.learning, data, config.steps, judge)
 
     start = Start(learner, identity_of(preset), not preset.initial)
     run: Run[PolicyLearner, Tensor] = Run(start, config, preset.seed, how.folder, how.device)
@@ -149,7 +157,7 @@ def _trained(
     log.close()
     solved = run.model.solved
     told = {} if solved is None else {"solved": solved}
-    return run.model.policy, {**run.made(resumed_at), **told}
+    return run.model, {**run.made(resumed_at), **told}
 
 
 def _remembered(model: Retrieval, preset: ParserPreset, data: QuestionSet) -> dict[str, Any]:

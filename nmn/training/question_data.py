@@ -1,5 +1,6 @@
 """The questions of a parser's preset."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,19 @@ from nmn.data.clevr_folder import read_clevr
 from nmn.data.question_set import QuestionSet, Rows
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
+from nmn.generate.patterns import Pattern
+from nmn.generate.questions import QuestionConfig, is_held_out
+from nmn.generate.recombined import Recombination
 from nmn.generate.shapes import Split, generate_shapes
+from nmn.program.program import Program
 from nmn.progress import Stage, silent
 from nmn.seeding import generator
 from nmn.training.data import cached_folder
+from nmn.training.judges import seen_size
 from nmn.training.parser_preset import (
     ClevrQuestions,
     ParserPreset,
+    Programs,
     QuestionDataConfig,
     ShapesQuestions,
 )
@@ -30,13 +37,39 @@ def training_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionS
     """
     data, sets = preset.data, []
     if data.folder is not None:
-        found = _of_folder(data, data.images, "data.images")
+        size = seen_size(preset)
+        found = _of_folder(data, data.images, "data.images", size)
         sets.append(_some_programs(found, data.programs, preset.seed, "data.programs"))
     if data.generated is not None:
         made = _generated(preset, data.generated, "train", stage)
         wanted, setting = data.generated.programs, "data.generated.programs"
         sets.append(_some_programs(made, wanted, preset.seed, setting))
     return QuestionSet.joined(sets)
+
+
+def with_recombined(
+    preset: ParserPreset, questions: QuestionSet, stage: Stage = silent
+) -> QuestionSet:
+    """The same and those that are made of phrases of questions with programs.
+
+    None of them is a composition that generated questions hold out, or too long to be said.
+    """
+    count, made = preset.data.recombined, preset.data.generated
+    if not count:
+        return questions
+    asked = made.world.questions if isinstance(made, ClevrQuestions) else QuestionConfig()
+    patterns = [Pattern(text, questions.domain, "held_out") for text in asked.held_out]
+
+    def allowed(program: Program) -> bool:
+        if len(program.nodes) > preset.decoding.room:
+            return False
+        return not is_held_out(program, patterns, asked.held_out_share, questions.domain)
+
+    taught = zip(questions.questions, questions.programs, strict=True)
+    known = [question for question, program in taught if program is not None]
+    rng = generator(preset.seed, "recombined")
+    found = Recombination(known, questions.domain).draw(count, rng, allowed, stage)
+    return questions.with_more(((p.question, p.program) for p in found), "recombined")
 
 
 def held_out_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionSet:
@@ -52,38 +85,46 @@ def held_out_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionS
     return _generated(preset, data.generated, "val", stage)
 
 
-def questions_of(folder: Path, split: str, images: str, setting: str) -> QuestionSet:
+def questions_of(
+    folder: Path, split: str, images: str, setting: str, size: tuple[int, int] | None = None
+) -> QuestionSet:
     """Questions of a data directory in CLEVR's layout, with its scenes.
 
     Args:
         images: see `nmn.training.selection.select`.
         setting: what said `images`, for messages.
+        size: width and height of pictures; none are kept without it.
 
     Raises:
         ConfigError: there is no question about such images.
         DataError: the folder cannot be read.
     """
-    data = read_clevr(folder, split, pictures=False, scenes=True)
+    data = read_clevr(folder, split, pictures=size is not None, scenes=True)
     rows = select(data, images, setting=setting).rows
-    return QuestionSet.of((data.question(row) for row in rows), data.domain)
+    if size is None:
+        return QuestionSet.of((data.question(row) for row in rows), data.domain)
+    shown = replace(data, size=size)
+    return QuestionSet.of((shown[row] for row in rows), data.domain, pictures=True)
 
 
-def _of_folder(data: QuestionDataConfig, images: str, setting: str) -> QuestionSet:
+def _of_folder(
+    data: QuestionDataConfig, images: str, setting: str, size: tuple[int, int] | None = None
+) -> QuestionSet:
     assert data.folder is not None
     if not data.folder.is_dir():
         raise DataError(str(data.folder), "no such folder (data.folder)")
-    return questions_of(data.folder, data.split, images, setting)
+    return questions_of(data.folder, data.split, images, setting, size)
 
 
 def _some_programs(
-    questions: QuestionSet, wanted: int | None, seed: int, setting: str
+    questions: QuestionSet, wanted: Programs, seed: int, setting: str
 ) -> QuestionSet:
     """The same, with so many programs alone, spread over the families."""
-    if wanted is None:
+    if wanted == "all":
         return questions
     known = np.array([program is not None for program in questions.programs])
     if wanted > known.sum():
-        raise ConfigError(setting, f"{wanted} programs, and there are {known.sum()}")
+        raise ConfigError(setting, f"{wanted} programs, and there are {known.sum()}; nearest: all")
     order = generator(seed, "programs").permutation(len(questions))
     order = order[known[order]]
     turns: dict[str, int] = {}
@@ -103,7 +144,8 @@ def _generated(
     if isinstance(data, ShapesQuestions):
         count = data.examples if training else data.held_out
         made = generate_shapes(data.world, preset.seed, split, count)
-        questions = QuestionSet.of(made, made.domain, together=training)
+        looked_at = training and seen_size(preset) is not None
+        questions = QuestionSet.of(made, made.domain, together=training, pictures=looked_at)
     else:
         splits = {"train": data.scenes, "val": data.held_out}
         folder = cached_folder("clevr-states", data.world, preset.seed, splits, stage)

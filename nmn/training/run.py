@@ -48,7 +48,8 @@ def run_training(
         tensorboard: whether to write TensorBoard's files beside the log.
 
     Raises:
-        ConfigError: there is no such data, or the run comes to nothing.
+        ConfigError: there is no such data.
+        NotFiniteError: a loss or weight is not a finite number.
         UnknownNameError: there is no such checkpoint to begin with.
         DataError: files cannot be written, or the state to resume is of another run.
     """

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nmn.errors import DataError
 from nmn.training.tensors import load_weights, read_tensors, write_tensors
 
-_STATE = "resume/state.safetensors"
+STATE = "resume/state.safetensors"
 _MODEL, _BEST, _OPTIMIZER = "model.", "best.", "optimizer."
 
 
@@ -76,7 +76,7 @@ def save_state(
     }
     # Modules that no program used so far have none.
     metadata = {"state": json.dumps(stated), "run": run, "optimized": _list(optimized)}
-    write_tensors(folder / _STATE, tensors, metadata)
+    write_tensors(folder / STATE, tensors, metadata)
 
 
 def load_state(
@@ -87,7 +87,7 @@ def load_state(
     Raises:
         DataError: the state is damaged, or of a run with another configuration.
     """
-    path = folder / _STATE
+    path = folder / STATE
     if not path.is_file():
         return None
     tensors, metadata = read_tensors(path)
@@ -117,7 +117,7 @@ def load_state(
 
 def discard_state(folder: Path) -> None:
     """Remove what a finished run no longer needs."""
-    path = folder / _STATE
+    path = folder / STATE
     path.unlink(missing_ok=True)
     if path.parent.is_dir() and not any(path.parent.iterdir()):
         path.parent.rmdir()

@@ -124,6 +124,7 @@ def find_checkpoint(name: str) -> Path:
 
     Raises:
         UnknownNameError: there is none of that name.
+        DataError: it is a folder, and no checkpoint.
     """
     for candidate in (Path(name), Path("runs") / name, shipped_checkpoints() / name):
         if (candidate / _CONFIG).is_file():

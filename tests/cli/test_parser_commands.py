@@ -192,6 +192,41 @@ def test_questions_of_a_file_without_words_are_counted(
     assert "question 3" in report["error_examples"][0]
 
 
+def asked_of_shapes(path: Path) -> Path:
+    """A question file of SHAPES, whose first question could be one of CLEVR."""
+
+    def question(function: str, value: str) -> dict[str, object]:
+        nodes = [("scene", []), (function, [value]), ("exist", [])]
+        program = [
+            {"function": name, "inputs": [place - 1] if place else [], "value_inputs": values}
+            for place, (name, values) in enumerate(nodes)
+        ]
+        asked = f"is there a {value} thing?"
+        return {"question": asked, "image_index": 0, "program": program, "answer": "yes"}
+
+    questions = [question("filter_color", "red"), question("filter_shape", "triangle")]
+    path.write_text(json.dumps({"info": {}, "questions": questions}))
+    return path
+
+
+def test_a_file_of_another_domain_than_the_parser_is_one_line(
+    run: Run, lstm: Path, tmp_path: Path
+) -> None:
+    command = ("parse", "--questions", asked_of_shapes(tmp_path / "shapes.json"), "--parser", lstm)
+    wanted = "wanted a program of domain clevr, got one of 'shapes'"
+    where = f"{tmp_path / 'shapes.json'}, question 1: "
+    nearest = "; nearest: a --parser of that domain, or --domain shapes without --parser\n"
+    for options in ((), ("--out", "out.json")):
+        result = run(*command, *options)
+        refused(result, where + wanted)
+        assert result.err.endswith(nearest)
+    assert not (tmp_path / "out.json").exists()
+    skipped = json.loads(run(*command, "--skip-bad", "--json").out)
+    assert (skipped["total"], skipped["skipped"]) == (1, 1)
+    assert wanted in skipped["skipped_examples"][0]
+    assert run(*command[:3], "--domain", "shapes").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

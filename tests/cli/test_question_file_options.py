@@ -71,7 +71,12 @@ OPTIONS: list[tuple[str, tuple[str, ...], str]] = [
     ("a path", ("parse", *FILE, "--domain", "../clevr"), "unknown domain '../clevr'; nearest: "),
     ("no such domain", ("execute", *BOTH, "--domain", "clever"), "'clever'; nearest: 'clevr'"),
     ("another domain", ("execute", *BOTH, "--domain", "shapes"), "scene 0 (image 0), object 0: "),
-    ("another language", ("parse", *FILE, "--domain", "shapes"), "(domain shapes)"),
+    (
+        "another language",
+        ("parse", *FILE, "--domain", "shapes"),
+        "wanted a program of domain shapes, got one of 'clevr'",
+    ),
+    ("the right language", ("parse", *FILE, "--domain", "shapes"), "; nearest: --domain clevr"),
     (
         "a domain forgotten",
         ("parse", "how many cubes"),

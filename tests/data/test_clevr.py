@@ -17,7 +17,7 @@ from nmn.data.clevr import (
     write_questions,
 )
 from nmn.domain import Domain
-from nmn.errors import DataError
+from nmn.errors import DataError, OtherDomainError
 from nmn.scene.symbolic import execute
 
 RECORD: dict[str, Any] = {
@@ -64,6 +64,32 @@ def test_a_question_as_stored(clevr: Domain) -> None:
     assert question.outputs == ([0, 1], [1], 1)
     assert question.image == "CLEVR_val_000012.png"
     assert question.record == RECORD
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "domains"),
+    [
+        ("filter_shape", "triangle", ("shapes",)),
+        ("filter_shape", "circle", ("shapes", "sort_of_clevr")),
+        ("filter_vertical", "top", ("sort_of_clevr",)),
+    ],
+)
+def test_programs_of_other_domains_are_told_apart(
+    function: str, value: str, domains: tuple[str, ...], clevr: Domain
+) -> None:
+    record = changed(lambda r: r["program"][1].update(type=function, value_inputs=[value]))
+    record["program"][2]["type"] = "exist"
+    with pytest.raises(OtherDomainError, match="file, question 17: wanted a program of ") as caught:
+        question_from_json(record, clevr, "file")
+    assert caught.value.domains == domains
+    assert f"(node 1, {function}: got " in str(caught.value)
+
+
+def test_a_program_of_no_domain_is_told_as_one_of_the_domain_wanted(clevr: Domain) -> None:
+    record = changed(lambda r: r["program"][1].update(value_inputs=["rad"]))
+    with pytest.raises(DataError, match=r"'red'.*got 'rad' \(domain clevr\)") as caught:
+        question_from_json(record, clevr, "file")
+    assert not isinstance(caught.value, OtherDomainError)
 
 
 @pytest.mark.parametrize(

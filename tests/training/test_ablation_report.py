@@ -1,71 +1,30 @@
 """Reports on runs that nobody did, so that every number in them is known."""
 
-import csv
 import io
 import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from nmn.training.ablation import AblationPreset, Arm, jobs_of
 from nmn.training.ablation_report import ablation_report, files_of
-from nmn.training.grid import Job, Result
 from nmn.training.parser_report import MEASURES
-from tests.training.made_reports import report_of
+from tests.training.made_reports import (
+    compared_row,
+    report_of,
+    results_of,
+    row_of,
+    rows_of,
+    text_of,
+    two_arms,
+    with_failures,
+)
 
-FILES = {"report.md", "runs.csv", "families.csv", "words.csv", "arms.png", "curves.png"}
-Results = dict[Arm, list[Result]]
-
-
-def results_of(**arms: Sequence[dict[str, Any] | str]) -> Results:
-    """Results of arms of one axis: a report for each seed, or a problem."""
-    preset = AblationPreset(
-        kind="ablate",
-        train="parser-shapes",
-        seeds=tuple(range(len(next(iter(arms.values()))))),
-        axes={"parser": {name: {} for name in arms}},
-    )
-
-    def result(job: Job, came: dict[str, Any] | str) -> Result:
-        return Result(job, None, came) if isinstance(came, str) else Result(job, came)
-
-    jobs = jobs_of(preset, Path("out"))
-    return {
-        arm: [result(job, came) for job, came in zip(runs, found, strict=True)]
-        for (arm, runs), found in zip(jobs.items(), arms.values(), strict=True)
-    }
-
-
-def two_arms() -> Results:
-    return results_of(
-        plain=[report_of("11000000", groups="ssssllll"), report_of("11110000", groups="ssssllll")],
-        better=[report_of("11111111", groups="ssssllll"), report_of("11111100", groups="ssssllll")],
-    )
-
-
-def with_failures() -> Results:
-    return results_of(
-        plain=[report_of("1100"), "its process died (signal 9)", report_of("1110")],
-        worse=['a "quoted", problem', report_of("1111"), report_of("0000")],
-    )
-
-
-def text_of(results: Results, measure: str = "accuracy") -> str:
-    return files_of(ablation_report(results, measure), results)["report.md"].decode()
-
-
-def row_of(text: str, begin: str) -> list[str]:
-    """The cells of the one row of a Markdown table that begins so."""
-    (row,) = (line for line in text.splitlines() if line.startswith(f"| {begin} |"))
-    return [cell.strip() for cell in row.strip("|").split("|")]
-
-
-def rows_of(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode())))
+FILES = {
+    "report.md", "runs.csv", "comparisons.csv", "families.csv", "words.csv", "arms.png",
+    "curves.png",
+}  # fmt: skip
 
 
 def picture_of(content: bytes) -> Any:
@@ -93,7 +52,7 @@ def test_means_are_those_over_seeds() -> None:
     assert better["well_typed"] == {
         "mean": 1.0, "interval": (1.0, 1.0), "lowest": 1.0, "highest": 1.0, "seeds": 2
     }  # fmt: skip
-    assert plain["seconds"] == 80.0
+    assert plain["training_seconds"] == 80.0
     assert plain["by_family"]["exists"]["mean"] == pytest.approx(3 / 4)
     assert plain["by_words"]["6 to 10"]["mean"] == 0.0
     assert better["by_words"]["6 to 10"]["mean"] == pytest.approx(3 / 4)
@@ -106,7 +65,27 @@ def test_others_are_tested_against_the_first() -> None:
     assert test["difference"] == pytest.approx(4 / 8)
     # Six questions differ, all one way: two of the 64 ways to flip give as much.
     assert test["p"] == pytest.approx(2 / 64, abs=0.01)
-    assert (test["seeds_better"], test["seeds"]) == (2, 2)
+    assert test["p_holm"] == test["p"]  # there is nothing else to correct for
+    assert test["questions"] == {"better": 6, "worse": 0, "equal": 2}
+    assert test["seeds"] == {"better": 2, "worse": 0, "equal": 0}
+
+
+def test_where_nothing_is_trained_there_are_no_seconds() -> None:
+    results = results_of(plain=[report_of("10")], retrieval=[report_of("11", trained=False)])
+    report = ablation_report(results)
+    assert report["arms"][1]["training_seconds"] is None
+    files = files_of(report, results)
+    text = files["report.md"].decode()
+    assert row_of(text, "arm")[-1] == "training seconds"
+    assert [row_of(text, f"parser={name}")[-1] for name in ("plain", "retrieval")] == ["20", "-"]
+    heading, *rows = rows_of(files["runs.csv"])
+    assert [row[heading.index("training_seconds")] for row in rows] == ["20.0", ""]
+
+
+def test_the_report_says_what_right_answers_are() -> None:
+    text = text_of(two_arms())
+    assert "- right answers: the program gives the right answer on the scene." in text
+    assert "In learning curves it counts once, and only if the answers on all its scenes" in text
 
 
 def test_the_same_results_give_the_same_report() -> None:
@@ -132,7 +111,8 @@ def test_another_measure_is_tested_and_grouped() -> None:
     assert ablation_report(results)["arms"][1]["against_first"]["difference"] == 0.0
     text = text_of(results, "exact_match")
     assert "## exact match by words" in text
-    assert "compare exact match with those of `parser=plain`" in text
+    assert "## Compared with `parser=plain`" in text
+    assert "The difference in exact match" in text
 
 
 def test_failed_runs_are_left_out_of_means_and_tests() -> None:
@@ -143,13 +123,13 @@ def test_failed_runs_are_left_out_of_means_and_tests() -> None:
     assert (plain["runs"], plain["accuracy"]["seeds"]) == (3, 2)
     test = worse["against_first"]  # only seed 2 is there on both sides
     assert test["difference"] == pytest.approx(-3 / 4)
-    assert (test["seeds_better"], test["seeds"]) == (0, 1)
+    assert test["seeds"] == {"better": 0, "worse": 1, "equal": 0}
 
 
 def test_arms_without_a_seed_in_common_are_not_tested() -> None:
     results = results_of(plain=[report_of("10"), "died"], other=["died", report_of("11")])
     assert ablation_report(results)["arms"][1]["against_first"] is None
-    assert row_of(text_of(results), "parser=other")[-3:] == ["", "", ""]
+    assert compared_row(text_of(results), "parser=other")[1:] == ["-"] * 8
 
 
 def test_questions_whose_program_is_not_known_do_not_count_in_a_test() -> None:
@@ -181,7 +161,8 @@ def test_seeds_with_other_numbers_of_questions_are_tested_too() -> None:
         plain=[report_of("0000"), report_of("000")], other=[report_of("0000"), report_of("111")]
     )
     test = ablation_report(results)["arms"][1]["against_first"]
-    assert (test["seeds_better"], test["seeds"]) == (1, 1)
+    assert test["seeds"] == {"better": 1, "worse": 0, "equal": 1}
+    assert test["questions"] == {"better": 3, "worse": 0, "equal": 1}
     assert test["difference"] > 0
 
 
@@ -201,24 +182,24 @@ def test_markdown_states_means_intervals_and_tests() -> None:
     )
     heading = row_of(text, "arm")
     assert heading[:2] == ["arm", "runs"]
-    assert heading[3:] == ["right answers", "well-typed", "seconds", "difference", "p", "better"]
+    assert heading[3:] == ["right answers", "well-typed", "training seconds"]
     plain, other = row_of(text, "parser=plain"), row_of(text, "parser=other")
     assert plain[1:] == [
-        "3", "60.0 (35.2 to 84.8)", "60.0 (35.2 to 84.8)", "100.0 (100.0 to 100.0)", "1000", "",
-        "", "",
+        "3", "60.0 (35.2 to 84.8)", "60.0 (35.2 to 84.8)", "100.0 (100.0 to 100.0)", "1000"
     ]  # fmt: skip
-    assert other[3:] == [
-        "90.0 (90.0 to 90.0)", "100.0 (100.0 to 100.0)", "1000", "+30.0", "0.0001", "3 of 3"
+    assert other[3:] == ["90.0 (90.0 to 90.0)", "100.0 (100.0 to 100.0)", "1000"]
+    assert compared_row(text, "parser=other")[1:] == [
+        "+30.0", "0.0001", "0.0001", "100", "40", "0", "60", "3, 0, 0"
     ]  # fmt: skip
-    assert "compare right answers with those of `parser=plain`" in text
+    assert "The difference in right answers" in text
     assert "Failed runs" not in text
 
 
 def test_markdown_has_no_interval_of_one_seed() -> None:
     text = text_of(results_of(plain=[report_of("1110")], other=[report_of("1000")]))
     assert row_of(text, "parser=plain")[3] == "75.0"
-    difference, _, better = row_of(text, "parser=other")[6:]
-    assert (difference, better) == ("-50.0", "0 of 1")
+    cells = compared_row(text, "parser=other")
+    assert (cells[1], cells[-1]) == ("-50.0", "0, 1, 0")
 
 
 def test_markdown_names_the_runs_that_failed() -> None:
@@ -249,13 +230,13 @@ def test_tables_have_as_many_cells_in_every_row() -> None:
                 widths[-1].add(line.count("|"))
             elif widths[-1]:
                 widths.append(set())
-        assert [len(found) for found in widths if found] == [1, 1, 1]
+        assert [len(found) for found in widths if found] == [1, 1, 1, 1]
 
 
 def test_csv_of_runs_is_read_back() -> None:
     results = with_failures()
     heading, *rows = rows_of(files_of(ablation_report(results), results)["runs.csv"])
-    assert heading == ["parser", "seed", *MEASURES, "seconds", "problem"]
+    assert heading == ["parser", "seed", *MEASURES, "training_seconds", "problem"]
     assert rows == [
         ["plain", "0", "0.5", "0.5", "1.0", "40.0", ""],
         ["plain", "1", "", "", "", "", "its process died (signal 9)"],
@@ -357,9 +338,7 @@ def test_where_every_run_failed_the_report_says_that() -> None:
     files = files_of(report, results)
     assert files.keys() == FILES
     text = files["report.md"].decode()
-    assert row_of(text, "parser=plain") == [
-        "parser=plain", "0 of 1", "-", "-", "-", "-", "", "", ""
-    ]  # fmt: skip
+    assert row_of(text, "parser=plain") == ["parser=plain", "0 of 1", "-", "-", "-", "-"]
     assert "- parser=other,seed=0: died too" in text.splitlines()
     assert coloured(picture_of(files["curves.png"])) == 0
     assert picture_of(files["arms.png"]).shape[0] > 0

@@ -1,5 +1,7 @@
 """One run, with a model of a single weight whose losses are known by hand."""
 
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nmn.errors import DataError
+from nmn.errors import DataError, NotFiniteError
 from nmn.nn.trainable import Loss, Trainable
 from nmn.progress import silent
 from nmn.training.attempts import WINDOW, Lessons, Run, Start, identity_of
 from nmn.training.log import RunLog, log_lines, log_of
 from nmn.training.loop import LoopConfig
-from nmn.training.state import TrainingState, save_state
+from nmn.training.state import STATE, TrainingState, save_state
 from tests.training.tiny_parsers import mini_preset
 
 CONFIG = LoopConfig(steps=6, checkpoint_every=2, log_every=1)
@@ -161,3 +163,60 @@ def test_settings_tell_runs_apart() -> None:
     others = ("seed=1", "decoding.room=20", "initial=x", "learning.scenes=2")
     named = {identity_of(mini_preset(setting)) for setting in others}
     assert len(named | {identity_of(mini_preset())}) == 5
+
+
+def broken_at(step: int) -> Lessons[Tensor]:
+    """The loss of this step, counted from 0, is not a number."""
+
+    def batches(start: int) -> Iterator[Tensor]:
+        return (torch.tensor([math.nan if n == step else 1.0]) for n in range(start, 1000))
+
+    return Lessons(batches)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_loss_that_is_no_number_before_any_state_is_told_so(tmp_path: Path, step: int) -> None:
+    with pytest.raises(NotFiniteError, match="no state was saved before it; look at") as caught:
+        finish(run_of(tmp_path), tmp_path, broken_at(step))
+    assert caught.value.step == step + 1
+    assert not (tmp_path / STATE).exists()
+
+
+def test_a_loss_that_is_no_number_names_the_state_that_is_kept(tmp_path: Path) -> None:
+    kept = f"the state after step 2 is kept in {tmp_path / STATE}; look at training.learning_rate"
+    with pytest.raises(NotFiniteError, match=re.escape(kept)):
+        finish(run_of(tmp_path), tmp_path, broken_at(3))
+    again = run_of(tmp_path)
+    again.resume()
+    assert again.done == 2
+    with pytest.raises(NotFiniteError, match=re.escape(kept)):
+        finish(again, tmp_path, broken_at(2))
+
+
+class Fragile(Weight):
+    """Its loss is finite, and the gradient of the third step is not."""
+
+    def loss(self, batch: Tensor, generator: torch.Generator) -> Loss:
+        found = super().loss(batch, generator)
+        if batch.item() != 2.0:
+            return found
+        return Loss(found.total + (self.weight * 0.0).sqrt())
+
+
+def test_weights_that_are_no_numbers_never_replace_good_ones(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"checkpoint_every": 1})
+    run: Run[Fragile, Tensor] = Run(Start(Fragile, "me"), config, 3, tmp_path, "cpu")
+    log = RunLog(tmp_path, 1, 0, 0)
+    with pytest.raises(NotFiniteError, match=r"step 3: .* weight 'weight' is nan; .* step 2 "):
+        run.finish(lessons([]), log, silent)
+    again = run_of(tmp_path)
+    again.resume()
+    assert again.done == 2
+    assert again.model.weight.isfinite()
+
+
+def test_a_run_does_not_end_with_weights_that_are_no_numbers(tmp_path: Path) -> None:
+    config = LoopConfig(steps=3)
+    run: Run[Fragile, Tensor] = Run(Start(Fragile, "me"), config, 3, tmp_path, "cpu")
+    with pytest.raises(NotFiniteError, match=r"step 3: .* weight 'weight' is nan"):
+        run.finish(lessons([]), RunLog(tmp_path, 1, 0, 0), silent)

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from nmn.seeding import generator
-from nmn.training.comparison import Mean, PairedTest, mean_over_seeds, paired_test
+from nmn.training.comparison import (
+    Mean,
+    PairedTest,
+    Tally,
+    holm,
+    mean_over_seeds,
+    paired_test,
+)
 
 
 def drawn(*shape: int, rate: float, seed: int = 0) -> Any:
@@ -91,21 +98,22 @@ def test_exchanged_arms_have_the_same_p() -> None:
     assert here.difference == pytest.approx(one.mean() - other.mean())
     assert here.difference == -there.difference != 0
     assert here.p == there.p
-    assert here.seeds == there.seeds == here.seeds_better + there.seeds_better
+    for mine, its in ((here.seeds, there.seeds), (here.questions, there.questions)):
+        assert mine == Tally(its.worse, its.better, its.equal)
 
 
 def test_a_clear_difference_has_a_small_p() -> None:
     found = held_against(drawn(3, 200, rate=0.9, seed=1), drawn(3, 200, rate=0.6, seed=2))
     assert found.difference > 0.2
     assert found.p == pytest.approx(1 / 10_001)
-    assert (found.seeds_better, found.seeds) == (3, 3)
+    assert found.seeds == Tally(3, 0, 0)
 
 
 def test_arms_that_are_alike_have_a_p_of_one() -> None:
     same = drawn(2, 50, rate=0.5)
-    assert held_against(same, same) == PairedTest(0.0, 1.0, 0, 0)
+    assert held_against(same, same) == PairedTest(0.0, 1.0, Tally(0, 0, 50), Tally(0, 0, 2))
     evens = held_against([[1, 0, 1, 0]], [[0, 1, 0, 1]])
-    assert (evens.difference, evens.p, evens.seeds) == (0.0, 1.0, 0)
+    assert evens == PairedTest(0.0, 1.0, Tally(2, 2, 0), Tally(0, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -133,9 +141,10 @@ def test_seeds_of_a_question_are_flipped_together() -> None:
     )  # the same trained parser five times tells no more
 
 
-def test_seeds_that_are_even_are_not_counted() -> None:
+def test_questions_and_seeds_are_counted_as_better_worse_and_equal() -> None:
     found = held_against([[1, 1], [1, 0], [0, 0], [1, 1]], [[0, 1], [0, 1], [1, 0], [1, 0]])
-    assert (found.seeds_better, found.seeds) == (2, 3)
+    assert found.seeds == Tally(2, 1, 1)
+    assert found.questions == Tally(1, 0, 1)  # the second: worse with one seed, better with another
     assert found.difference == pytest.approx(1 / 8)
 
 
@@ -157,3 +166,24 @@ def test_pictures_of_one_question_are_not_independent() -> None:
         differences, questions = of_question.repeat(32), np.arange(32).repeat(32)
         small += paired_test(differences, questions, np.zeros(1024, dtype=int), rng).p < 0.05
     assert small <= 12
+
+
+@pytest.mark.parametrize(
+    ("ps", "corrected"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # R: p.adjust(p, "holm")
+        ([0.5, 0.4], [0.8, 0.8]),
+        ([0.01, 0.01, 0.6], [0.03, 0.03, 0.6]),
+        ([1.0, 0.9], [1.0, 1.0]),
+    ],
+)
+def test_p_is_corrected_by_holms_method(ps: list[float], corrected: list[float]) -> None:
+    assert holm(ps) == pytest.approx(corrected)
+
+
+def test_of_many_tests_one_is_small_by_chance_as_rarely_as_it_says() -> None:
+    rng = generator(0, "families of tests")
+    small = sum(min(holm(rng.random(10).tolist())) < 0.05 for _ in range(1000))
+    assert 30 <= small <= 70

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from nmn.data.batch import Batch
 from nmn.data.example import ListDataset
 from nmn.data.vocabulary import WordVocabulary
-from nmn.errors import ConfigError, OutOfMemoryError
+from nmn.errors import NotFiniteError, OutOfMemoryError
 from nmn.execution.base import Chosen, Model, Prediction
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.nn.trainable import Loss
@@ -108,8 +108,23 @@ def test_a_loss_that_is_no_number_ends_the_run(data: ListDataset) -> None:
             total = super().loss(batch, generator).total
             return Loss(total * torch.nan if len(self.shown) == 3 else total)
 
-    with pytest.raises(ConfigError, match="the loss of step 3 is nan"):
+    with pytest.raises(
+        NotFiniteError, match="step 3: wanted a finite number, the loss is nan"
+    ) as e:
         list(steps(Broken(), data, LoopConfig(steps=9)))
+    assert e.value.parts == ()
+
+
+def test_the_parts_of_a_loss_that_are_not_finite_are_named(data: ListDataset) -> None:
+    class Broken(Probe):
+        def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+            total = super().loss(batch, generator).total * torch.inf
+            return Loss(total, {"fine": 1.0, "masks": math.inf, "answers": math.nan})
+
+    with pytest.raises(NotFiniteError) as caught:
+        list(steps(Broken(), data, LoopConfig(steps=9)))
+    error = caught.value
+    assert (error.step, error.got, error.parts) == (1, math.inf, ("masks", "answers"))
 
 
 def test_a_run_can_be_left_and_a_model_evaluated_between_steps(data: ListDataset) -> None:

@@ -74,6 +74,29 @@ def test_generated_questions_are_of_the_domain() -> None:
     assert clevr.data.generated == ClevrQuestions(scenes=7, world=world)
 
 
+@pytest.mark.parametrize("setting", ["data.programs", "data.generated.programs"])
+def test_all_programs_are_restored_over_a_preset_that_gives_none(setting: str) -> None:
+    data = parser_preset("parser-answers").data
+    assert data.generated is not None
+    assert (data.programs, data.generated.programs) == (0, 0)
+    data = parser_preset("parser-answers", f"{setting}=all").data
+    assert data.generated is not None
+    chosen = {"data.programs": data.programs, "data.generated.programs": data.generated.programs}
+    assert chosen == {"data.programs": 0, "data.generated.programs": 0} | {setting: "all"}
+
+
+def test_without_a_number_all_programs_are_given() -> None:
+    assert parser_preset("parser-clevr").data.programs == "all"
+    assert ShapesQuestions(examples=7).programs == ClevrQuestions(scenes=7).programs == "all"
+
+
+def test_settings_of_before_have_null_for_all_programs() -> None:
+    values = parser_preset("parser-answers").model_dump(mode="json")
+    values["data"]["programs"] = values["data"]["generated"]["programs"] = None
+    chosen = ("data.programs=all", "data.generated.programs=all")
+    assert build_preset(values, "job") == parser_preset("parser-answers", *chosen)
+
+
 def test_a_folder_that_is_empty_is_none() -> None:
     preset = parser_preset("parser-answers", "data.folder=", "data.test_images=")
     assert preset.data.folder is None
@@ -125,7 +148,22 @@ def test_unknown_keys_are_named_with_their_neighbours(name: str, setting: str, s
         ("parser-clevr", ["decoding.room=1"], r"'decoding\.room': .*got 1"),
         ("parser-clevr", ["data.images=1-5"], r"'data\.images': .*got '1-5'"),
         ("parser-clevr", ["data.test_images=5"], r"'data\.test_images'"),
-        ("parser-clevr", ["data.programs=-1"], r"'data\.programs': .*got -1"),
+        *[
+            ("parser-clevr", [f"data.programs={value}"], rf"'data\.programs': {wanted}, got {got}")
+            for wanted in ["wanted 'all' or a number from 0"]
+            for value, got in [
+                ("-1", "-1"),
+                ("most", "'most'"),
+                ("0.5", "0\\.5"),
+                ("true", "True"),
+                ("[]", r"\[\]"),
+            ]
+        ],
+        (
+            "parser-shapes",
+            ["data.generated.programs=al"],
+            r"'data\.generated\.programs': wanted 'all' or a number from 0, got 'al'",
+        ),
         ("parser-clevr", ["data.test_images="], "nothing to test on; wanted test_images or"),
         (
             "parser-shapes",

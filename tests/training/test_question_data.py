@@ -95,7 +95,8 @@ def test_so_many_keep_their_programs() -> None:
     np.testing.assert_array_equal(some.answers, whole.answers)
     assert all(some.programs[row] == whole.programs[row] for row in known(some))
     assert known(training_questions(mini_preset("data.programs=0"))) == []
-    assert known(training_questions(mini_preset("data.programs=15"))) == list(range(15))
+    for every in (15, "all"):
+        assert known(training_questions(mini_preset(f"data.programs={every}"))) == list(range(15))
 
 
 def test_more_programs_contain_fewer_and_the_seed_decides_which() -> None:

@@ -75,3 +75,22 @@ def test_names_of_both_kinds_are_looked_up(
     assert read_stored(find_checkpoint("mine")).preset == stored.preset
     with pytest.raises(UnknownNameError, match="unknown checkpoint 'mien'; nearest: 'mine'"):
         find_checkpoint("mien")
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not a checkpoint: it has no config\.json"):
+        find_checkpoint(str(tmp_path))
+    raised = str(find_checkpoint.__doc__).partition("Raises:")[2]
+    assert "DataError" in raised
+
+
+@pytest.mark.parametrize("stored", ["parser"], indirect=True)
+def test_a_checkpoint_of_before_gives_all_programs(stored: Stored) -> None:
+    """What is now `all` was null."""
+    write_stored(stored, nn.Linear(3, 2))
+    path = stored.folder / "config.json"
+    config = json.loads(path.read_text())
+    assert config["preset"]["data"]["programs"] == "all"
+    config["preset"]["data"]["programs"] = None
+    path.write_text(json.dumps(config))
+    assert read_stored(stored.folder).preset == stored.preset
