@@ -11,13 +11,13 @@ from torch import Tensor
 
 from nmn.config import Config
 from nmn.data.batch import Batch
-from nmn.data.question_set import QuestionSet
+from nmn.data.question_set import NOWHERE, QuestionSet
 from nmn.errors import ConfigError, ProgramTypeError, UnknownNameError
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.policies.judge import Judge, Judged, drawn_scenes
 from nmn.program.program import Program
 from nmn.program.tokens import END, PAD, TokenVocabulary
-from nmn.program.typecheck import typecheck
+from nmn.program.typecheck import answers_of, typecheck
 
 
 class ModulesJudgeConfig(Config):
@@ -42,6 +42,10 @@ class ModulesJudgeConfig(Config):
             raise ValueError("modules that know nothing; wanted checkpoint, or learned = true")
         if self.checkpoint and self.network != ModuleNetworkConfig():
             raise ValueError("settings of a network for those of a checkpoint; wanted one of both")
+        if self.network.supervision == "scene":
+            raise ValueError(
+                "modules learn from answers here; wanted network.supervision = answers"
+            )
         return self
 
 
@@ -70,6 +74,7 @@ class ModulesJudge(Judge):
         self._pictures = data.pictures
         self._tokens = TokenVocabulary(data.domain)
         network.requires_grad_(learned)
+        self.train()
 
     def train(self, mode: bool = True) -> "ModulesJudge":
         """As of every module, but what does not learn is never in training."""
@@ -87,12 +92,14 @@ class ModulesJudge(Judge):
         shape = (*tokens.shape[:2], self.scenes)
         programs = [self._program(said) for said in tokens.flatten(0, 1).tolist()]
         there = np.array([program is not None for program in programs]).reshape(shape[:2])
-        said, program, scene = np.nonzero(np.broadcast_to(there[:, :, None], shape))
+        asked = np.take_along_axis(self.data.asked[rows.cpu().numpy()], scenes, axis=1)
+        shown = (asked != NOWHERE)[:, None, :]
+        said, program, scene = np.nonzero(np.broadcast_to(there[:, :, None] & shown, shape))
         executed = [programs[place] for place in (said * shape[1] + program).tolist()]
         questions = rows.cpu().numpy()[said]
         likely = self._log_likelihoods(
             [program for program in executed if program is not None],
-            self.data.asked[questions, scenes[said, scene]],
+            asked[said, scene],
             self.data.answers[questions, scenes[said, scene]],
             rows.device,
         )
@@ -128,11 +135,11 @@ class ModulesJudge(Judge):
         return found.gather(1, batch.answers[:, None]).squeeze(1)
 
     def _program(self, tokens: list[int]) -> Program | None:
-        """What is said, if it is a well-typed program."""
+        """What is said, if it is a well-typed program with an answer of the domain."""
         if END not in tokens:
             return None
         with suppress(ProgramTypeError, UnknownNameError):
             program = self._tokens.decode(tokens)
-            typecheck(program, self.data.domain)
+            answers_of(typecheck(program, self.data.domain)[-1], self.data.domain)
             return program
         return None

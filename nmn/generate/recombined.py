@@ -25,6 +25,9 @@ _JOINED = frozenset(("and", "or"))
 _ARTICLE = "the "
 _OWNED = ("has", "have", "of")
 """Words before a phrase that others do not stand before."""
+_ARTICLES = ("the", "a", "an")
+_DROPPED, _WRONG = 0.5, 0.1
+"""How often an article is left out of an untidy question, or is another one."""
 _TRIES = 8
 """Attempts for each question that is wanted."""
 _SWAPS = 3
@@ -57,6 +60,7 @@ class Recombination:
         self._parser = shared_parser(domain)
         self._known: list[tuple[str, list[_Phrase]]] = []
         self._phrases: dict[str, dict[str, list[str]]] = {}
+        self._asked = frozenset(questions)
         self._longest = max(map(len, questions), default=0)
         for question in questions:
             parse = self._read(question)
@@ -73,12 +77,14 @@ class Recombination:
         count: int,
         rng: Generator,
         allowed: Callable[[Program], bool] = lambda program: True,
+        untidy: float = 0.0,
         stage: Stage = silent,
     ) -> list[Parse]:
         """Up to so many new questions, no two alike, with their programs.
 
         Args:
             allowed: which programs may be asked for.
+            untidy: the share of questions in which articles are missing or wrong.
         """
         found: dict[str, Parse] = {}
         if not self._known:
@@ -87,7 +93,10 @@ class Recombination:
             if len(found) == count:
                 break
             parse = self._drawn(rng)
-            if parse is not None and allowed(parse.program):
+            if parse is not None and rng.random() < untidy:
+                parse = self._untidy(parse, rng)
+            new = parse is not None and parse.question not in self._asked
+            if parse is not None and new and allowed(parse.program):
                 if parse.question not in found and len(found) % 100 == 0:
                     stage("recombining questions", len(found), count)
                 found.setdefault(parse.question, parse)
@@ -107,11 +116,23 @@ class Recombination:
             others = groups[rng.integers(len(groups))]
             said = others[rng.integers(len(others))]
             question = question[: place.start] + said + question[place.end :]
-            if len(question) > self._longest:
-                return None
         return self._read(question)
 
+    def _untidy(self, parse: Parse, rng: Generator) -> Parse | None:
+        """The same question with careless articles, if the grammar still reads the same."""
+        words = parse.question.split()
+        for place, word in enumerate(words):
+            chance = rng.random() if word.lower() in _ARTICLES else 1.0
+            if chance < _DROPPED:
+                words[place] = ""
+            elif chance < _DROPPED + _WRONG:
+                words[place] = _ARTICLES[rng.integers(len(_ARTICLES))]
+        careless = self._read(" ".join(filter(None, words)))
+        return careless if careless and careless.program == parse.program else None
+
     def _read(self, question: str) -> Parse | None:
+        if len(question) > self._longest:
+            return None
         try:
             return self._parser.parse(question)[0]
         except QuestionError:

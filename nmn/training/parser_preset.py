@@ -83,6 +83,7 @@ class QuestionDataConfig(Config):
         generated: questions that are generated besides.
         recombined: how many more questions, with their programs, are made of phrases of those that
             have programs (see `nmn.generate.recombined`).
+        untidy: the share of these in which articles are missing or wrong.
     """
 
     folder: Path | None = None
@@ -98,6 +99,7 @@ class QuestionDataConfig(Config):
         | None
     ) = None
     recombined: int = Field(0, ge=0, le=10_000_000)
+    untidy: float = Field(0.0, ge=0, le=1)
 
     @field_validator("folder", mode="before")
     @classmethod

@@ -12,8 +12,10 @@ from nmn.errors import ConfigError, DataError
 from nmn.generate.patterns import Pattern
 from nmn.generate.questions import QuestionConfig, is_held_out
 from nmn.generate.recombined import Recombination
-from nmn.generate.shapes import Split, generate_shapes
+from nmn.generate.shapes import Split, generate_shapes, split_of
+from nmn.policies.spoken import Spoken
 from nmn.program.program import Program
+from nmn.program.tokens import TokenVocabulary
 from nmn.progress import Stage, silent
 from nmn.seeding import generator
 from nmn.training.data import cached_folder
@@ -52,23 +54,28 @@ def with_recombined(
 ) -> QuestionSet:
     """The same and those that are made of phrases of questions with programs.
 
-    None of them is a composition that generated questions hold out, or too long to be said.
+    None of them is a composition that is held out or of another split where questions are
+    generated, or too long to be said.
     """
     count, made = preset.data.recombined, preset.data.generated
     if not count:
         return questions
     asked = made.world.questions if isinstance(made, ClevrQuestions) else QuestionConfig()
     patterns = [Pattern(text, questions.domain, "held_out") for text in asked.held_out]
+    spoken = Spoken(TokenVocabulary(questions.domain), unique=preset.decoding.unique)
 
     def allowed(program: Program) -> bool:
-        if len(program.nodes) > preset.decoding.room:
+        if len(spoken.of(program)) > preset.decoding.room:
+            return False
+        if isinstance(made, ShapesQuestions) and split_of(program, made.world) != "train":
             return False
         return not is_held_out(program, patterns, asked.held_out_share, questions.domain)
 
     taught = zip(questions.questions, questions.programs, strict=True)
     known = [question for question, program in taught if program is not None]
     rng = generator(preset.seed, "recombined")
-    found = Recombination(known, questions.domain).draw(count, rng, allowed, stage)
+    made_of = Recombination(known, questions.domain)
+    found = made_of.draw(count, rng, allowed, preset.data.untidy, stage)
     return questions.with_more(((p.question, p.program) for p in found), "recombined")
 
 
