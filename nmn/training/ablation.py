@@ -69,20 +69,27 @@ class AblationPreset(Config):
         return axes
 
 
+REFERENCE = "reference"
+"""The arm that others differ from in one axis each."""
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way to train.
 
     Attributes:
         choices: for each axis, the name of its arm.
+        named: the axes that its name tells; all if left out.
     """
 
     choices: Mapping[str, str] = field(hash=False)
+    named: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
         """`parser=lstm,decoding=constrained`."""
-        return ",".join(f"{axis}={arm}" for axis, arm in self.choices.items())
+        axes = self.choices if self.named is None else self.named
+        return ",".join(f"{axis}={self.choices[axis]}" for axis in axes) or REFERENCE
 
 
 def load_ablation(name: str, overrides: Iterable[str] = ()) -> AblationPreset:
@@ -104,10 +111,11 @@ def arms_of(preset: AblationPreset) -> list[Arm]:
     every = [
         dict(zip(preset.axes, choice, strict=True)) for choice in product(*preset.axes.values())
     ]
+    if preset.design == "grid":
+        return [Arm(arm) for arm in every]
     first = every[0]
-    if preset.design == "one_at_a_time":
-        every = [arm for arm in every if sum(arm[axis] != first[axis] for axis in first) <= 1]
-    return [Arm(arm) for arm in every]
+    changed = [tuple(axis for axis in first if arm[axis] != first[axis]) for arm in every]
+    return [Arm(arm, axes) for arm, axes in zip(every, changed, strict=True) if len(axes) <= 1]
 
 
 def jobs_of(preset: AblationPreset, out: Path) -> dict[Arm, list[Job]]:

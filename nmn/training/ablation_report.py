@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from nmn.seeding import generator
-from nmn.training.ablation import Arm
+from nmn.training.ablation import REFERENCE, Arm
 from nmn.training.comparison import holm, mean_over_seeds, paired_test
 from nmn.training.grid import Result
 from nmn.training.metrics import natural_order
@@ -138,7 +138,7 @@ def _markdown(report: Mapping[str, Any]) -> str:
         rates = [_stated(arm.get(name)) for name in _HEADINGS]
         seconds = arm.get("training_seconds")
         rows.append([arm["arm"], runs, *rates, "-" if seconds is None else f"{seconds:.0f}"])
-    lines = ["# Ablation", "", _LEGEND, "", *_lines(rows)]
+    lines = ["# Ablation", "", _LEGEND, *_reference(report), "", *_lines(rows)]
     failed = [problem for arm in report["arms"] for problem in arm["failed"]]
     if failed:
         lines += ["", "Failed runs:", "", *(f"- {problem}" for problem in failed)]
@@ -147,6 +147,15 @@ def _markdown(report: Mapping[str, Any]) -> str:
         lines += ["", f"## {_HEADINGS[measure]} by {kind}", "", *_table(report, f"by_{kind}")]
     lines += ["", "![arms](arms.png)", "", "![learning curves](curves.png)", ""]
     return "\n".join(lines)
+
+
+def _reference(report: Mapping[str, Any]) -> list[str]:
+    """What the first arm is, where its name does not tell."""
+    first = report["arms"][0]
+    if first["arm"] != REFERENCE:
+        return []
+    choices = ", ".join(f"{axis}={name}" for axis, name in first["choices"].items())
+    return [f"- {REFERENCE}: {choices}; each other arm differs from it as its name says"]
 
 
 def _compared(report: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -349,3 +350,14 @@ def test_where_the_first_arm_failed_others_are_told_all_the_same() -> None:
     text = text_of(results)
     assert row_of(text, "parser=other")[3] == "75.0"
     assert row_of(text, "1 to 5") == ["1 to 5", "75.0"]
+
+
+def test_a_reference_is_told_by_all_its_choices() -> None:
+    results = two_arms()
+    assert "reference" not in text_of(results)
+    named = {
+        replace(arm, named=("parser",) if row else ()): runs
+        for row, (arm, runs) in enumerate(results.items())
+    }
+    choices = ", ".join(f"{axis}={name}" for axis, name in next(iter(named)).choices.items())
+    assert f"- reference: {choices}; each other arm" in text_of(named)
