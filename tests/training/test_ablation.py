@@ -46,7 +46,7 @@ def test_a_grid_has_all_combinations_the_first_ones_first() -> None:
 
 def test_one_at_a_time_differs_from_the_first_in_one_axis_and_names_it() -> None:
     arms = {arm.name: dict(arm.choices) for arm in arms_of(preset_of(design="one_at_a_time"))}
-    assert list(arms)[0] == "reference"
+    assert next(iter(arms)) == "reference"
     reference = {"estimator": "reinforce", "attention": "yes", "size": "small"}
     assert arms == {
         "reference": reference,
