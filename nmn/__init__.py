@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(checkpoint: "str | Path") -> "Engine":
+def load(checkpoint: "str | Path", parser: "str | Path | None" = None) -> "Engine":
     """The model of a checkpoint, ready to be asked; see `nmn.engine.load`."""
     from nmn.engine import load as load_engine
 
-    return load_engine(checkpoint)
+    return load_engine(checkpoint, parser)

@@ -40,7 +40,8 @@ def neural_trace(
     steps = []
     for node, output, row, truth in zip(program.nodes, types, rows, truths, strict=True):
         reading = bank.read(output, row)
-        known = truth if bank.has_masks or reading.mask is None else None
+        stated = reading.value is not None or (reading.mask is not None and bank.has_masks)
+        known = truth if stated else None
         made = (str(output), reading.mask, reading.value, reading.confidence, known)
         steps.append(TraceStep(node.operation, node.argument, node.inputs, *made))
     probabilities = bank.log_probabilities([types[-1]], rows[-1].detach()[None])[0].exp().tolist()

@@ -2,10 +2,10 @@
 
 A phrase of one question takes the place of a phrase of the same kind in another: "the thing that
 is left of the small ball" that of "the red cube", "either behind X or the same size as Y" that of
-"left of Z". What comes out is kept if the grammar can read it, with the program that it reads. A
-learned parser that sees such questions learns that phrases mean the same wherever they stand (Jia
-and Liang 2016, Data Recombination for Neural Semantic Parsing; theirs are drawn from a synchronous
-grammar that was induced for it).
+"left of Z"; and things are described in more detail. What comes out is kept if the grammar can read
+it, with the program that it reads. A learned parser that sees such questions learns that phrases
+mean the same wherever they stand (Jia and Liang 2016, Data Recombination for Neural Semantic
+Parsing; theirs are drawn from a synchronous grammar that was induced for it).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ from numpy.random import Generator
 
 from nmn.domain import Domain
 from nmn.errors import QuestionError
+from nmn.generate.descriptions import Descriptions
 from nmn.parsing.base import Parse
 from nmn.parsing.grammar_parser import shared_parser
 from nmn.program.program import Program
@@ -30,6 +31,8 @@ _DROPPED, _WRONG = 0.5, 0.1
 """How often an article is left out of an untidy question, or is another one."""
 _TRIES = 8
 """Attempts for each question that is wanted."""
+_DETAILED = 0.5
+"""How often things are described in more detail."""
 _SWAPS = 3
 """Phrases that are exchanged in one question, at most."""
 
@@ -60,11 +63,15 @@ class Recombination:
         self._parser = shared_parser(domain)
         self._known: list[tuple[str, list[_Phrase]]] = []
         self._phrases: dict[str, dict[str, list[str]]] = {}
+        self._descriptions = Descriptions(domain)
         self._asked = frozenset(questions)
         self._longest = max(map(len, questions), default=0)
         for question in questions:
             parse = self._read(question)
-            phrases = [] if parse is None else list(_phrases(parse))
+            if parse is None:
+                continue
+            self._descriptions.learn(parse)
+            phrases = list(_phrases(parse))
             if phrases:
                 self._known.append((question, phrases))
             for phrase in phrases:
@@ -116,7 +123,10 @@ class Recombination:
             others = groups[rng.integers(len(groups))]
             said = others[rng.integers(len(others))]
             question = question[: place.start] + said + question[place.end :]
-        return self._read(question)
+        parse = self._read(question)
+        if parse is None or rng.random() >= _DETAILED:
+            return parse
+        return self._read(self._descriptions.detailed(parse, rng))
 
     def _untidy(self, parse: Parse, rng: Generator) -> Parse | None:
         """The same question with careless articles, if the grammar still reads the same."""

@@ -91,12 +91,13 @@ def unit(trace: Trace) -> str:
 
 
 def result_text(trace: Trace, step: TraceStep) -> str:
-    """What came out of a step: `2 cells`, `nothing`, `yes`, `3`, `red`, `failed`.
+    """What came out of a step: `2 cells`, `nothing`, `yes`, `3`, `red`, `failed`, or `unknown`.
 
     Of many cells, those that touch are one place.
     """
     if step.mask is None:
-        return "failed" if step.value is None else step.value
+        missing = "failed" if trace.answer is None else "unknown"
+        return missing if step.value is None else step.value
     if not trace.has_masks:
         return "a map"
     count = _count(trace, step)

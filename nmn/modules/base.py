@@ -63,9 +63,9 @@ class Reading:
 
     Attributes:
         mask: for a mask, each cell in [0, 1].
-        value: for all else, the most probable answer.
+        value: for all else, the most probable answer; None where the domain has no such answers.
         confidence: probability of what is stated; for a mask that of its least certain cell, and
-            None where rows of Mask are no masks.
+            None where rows of Mask are no masks, or nothing is stated.
     """
 
     confidence: float | None
@@ -255,6 +255,8 @@ class ModuleBank(nn.Module, ABC):
             least = torch.maximum(mask, 1 - mask).min().item()
             confidence = least if self.has_masks else None
             return Reading(confidence, mask=tuple(round(cell, 6) for cell in mask.tolist()))
+        if not _answers(output, self.domain):
+            return Reading(None)
         probabilities = self.log_probabilities([output], rows)[0].exp()
         best = int(probabilities.argmax())
         return Reading(probabilities[best].item(), value=self.domain.answers[best])

@@ -16,7 +16,7 @@ from nmn.policies.decode import Decoding
 from nmn.policies.retrieval import Retrieval
 from nmn.program.program import Program, Span
 from nmn.program.tokens import END, PAD, TokenVocabulary
-from nmn.program.typecheck import typecheck
+from nmn.program.typecheck import answers_of, typecheck
 
 _COUNTS = 0.2
 """A word that a token looks at at least so much is one that it stands for."""
@@ -136,11 +136,11 @@ def _unknown(words: Sequence[tuple[str, Span]], vocabulary: WordVocabulary) -> t
 
 
 def _program(tokens: Tensor, vocabulary: TokenVocabulary) -> Program | None:
-    """The program that tokens say, or None: they say none."""
+    """The program that tokens say, or None: they say none, or one without answer in the domain."""
     body = [token for token in tokens.tolist() if token not in (END, PAD)]
     try:
         program = vocabulary.decode(body)
-        typecheck(program, vocabulary.domain)
+        answers_of(typecheck(program, vocabulary.domain)[-1], vocabulary.domain)
     except ProgramTypeError:
         return None
     return program

@@ -21,7 +21,8 @@ class TraceStep:
         inputs: indices of the steps that fed it.
         type: `Mask`, `Bool`, `Number` or `Value[attribute]`.
         mask: for a mask, how much each cell or object is meant, in [0, 1]; else None.
-        value: for all else, the result as an answer (`yes`, `3`, `red`); None if it failed.
+        value: for all else, the result as an answer (`yes`, `3`, `red`); None if it failed, or
+            is no answer that the domain has.
         confidence: probability in [0, 1] that the network gives to what is stated here; for a
             mask that of its least certain cell.
         truth: the exact result where the scene is known: a mask of 0 and 1, or an answer.
