@@ -149,7 +149,9 @@ def test_results_in_words() -> None:
     assert result_text(replace(YES, grid=None), YES.steps[2]) == "2 objects"
     assert result_text(NOTHING, NOTHING.steps[0]) == "nothing"
     assert result_text(YES, YES.steps[-1]) == "yes"
-    assert result_text(YES, replace(YES.steps[-1], value=None)) == "failed"
+    unread = replace(YES.steps[-1], value=None)
+    assert result_text(YES, unread) == "unknown"
+    assert result_text(replace(YES, answer=None), unread) == "failed"
 
 
 FINE = replace(
