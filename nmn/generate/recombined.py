@@ -1,7 +1,7 @@
 """New questions made of the phrases of known ones, read by the grammar.
 
-A phrase of one question takes the place of a phrase of the same kind in another: "the thing that
-is left of the small ball" that of "the red cube", "either behind X or the same size as Y" that of
+A phrase of one question takes the place of a phrase of the same kind in another: "the big thing
+that is left of the ball" that of "the red cube", "either behind X or the same size as Y" that of
 "left of Z"; and things are described in more detail. What comes out is kept if the grammar can read
 it, with the program that it reads. A learned parser that sees such questions learns that phrases
 mean the same wherever they stand (Jia and Liang 2016, Data Recombination for Neural Semantic
