@@ -119,7 +119,9 @@ class Recombination:
                     return None
             place = phrases[rng.integers(len(phrases))]
             # What is rare in questions ("either ... or ...") comes as often as what is not.
-            groups = list(self._phrases[place.kind].values())
+            groups = list(self._phrases.get(place.kind, {}).values())
+            if not groups:
+                return None
             others = groups[rng.integers(len(groups))]
             said = others[rng.integers(len(others))]
             question = question[: place.start] + said + question[place.end :]
