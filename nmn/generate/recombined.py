@@ -57,6 +57,9 @@ class Recombination:
 
     Args:
         questions: those that the grammar cannot read are passed over.
+
+    Attributes:
+        readings: the programs of these questions, as the grammar reads them.
     """
 
     def __init__(self, questions: Sequence[str], domain: Domain) -> None:
@@ -64,12 +67,14 @@ class Recombination:
         self._known: list[tuple[str, list[_Phrase]]] = []
         self._phrases: dict[str, dict[str, list[str]]] = {}
         self._descriptions = Descriptions(domain)
+        self.readings: dict[str, Program] = {}
         self._asked = frozenset(questions)
         self._longest = max(map(len, questions), default=0)
         for question in questions:
             parse = self._read(question)
             if parse is None:
                 continue
+            self.readings[question] = parse.program
             self._descriptions.learn(parse)
             phrases = list(_phrases(parse))
             if phrases:

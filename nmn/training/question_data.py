@@ -14,6 +14,7 @@ from nmn.generate.questions import QuestionConfig, is_held_out
 from nmn.generate.recombined import Recombination
 from nmn.generate.shapes import Split, generate_shapes, split_of
 from nmn.policies.spoken import Spoken
+from nmn.program.canonical import exact_match
 from nmn.program.program import Program
 from nmn.program.tokens import TokenVocabulary
 from nmn.progress import Stage, silent
@@ -55,7 +56,8 @@ def with_recombined(
     """The same and those that are made of phrases of questions with programs.
 
     None of them is a composition that is held out or of another split where questions are
-    generated, or too long to be said.
+    generated, or too long to be said. Inputs whose order means nothing ("left of X and behind Y")
+    are then given in the order of the words everywhere, as the grammar reads them.
     """
     count, made = preset.data.recombined, preset.data.generated
     if not count:
@@ -76,7 +78,17 @@ def with_recombined(
     rng = generator(preset.seed, "recombined")
     made_of = Recombination(known, questions.domain)
     found = made_of.draw(count, rng, allowed, preset.data.untidy, stage)
+    programs = [
+        program and _as_read(made_of.readings.get(question), program)
+        for question, program in zip(questions.questions, questions.programs, strict=True)
+    ]
+    questions = replace(questions, programs=tuple(programs))
     return questions.with_more(((p.question, p.program) for p in found), "recombined")
+
+
+def _as_read(reading: Program | None, program: Program) -> Program:
+    """The reading of a question, if it is its program in another order."""
+    return reading if reading is not None and exact_match(reading, program) else program
 
 
 def held_out_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionSet:
