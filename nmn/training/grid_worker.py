@@ -1,7 +1,10 @@
 """One run of a grid, in a process of its own: `python -m nmn.training.grid_worker FOLDER`."""
 
 import json
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ CHECKPOINT = "checkpoint"
 """The checkpoint folder within that of a run."""
 
 
+_SECONDS = 1.0
+"""Between looks whether the grid is still there."""
+
+
 def work(folder: Path) -> None:
     """Do what `job.json` says, and write `result.json`: a report, or what the problem was."""
     job = read_json(folder / JOB)
@@ -29,6 +36,18 @@ def work(folder: Path) -> None:
     except NMNError as error:
         values = {"problem": str(error)}
     write_text(folder / RESULT, json.dumps(values) + "\n")
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that began it has ended, however that was."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _report(folder: Path, settings: dict[str, Any], device: str) -> dict[str, Any]:
@@ -54,4 +73,5 @@ def _report(folder: Path, settings: dict[str, Any], device: str) -> dict[str, An
 
 if __name__ == "__main__":
     keep_freed_memory()
+    end_with_parent()
     work(Path(sys.argv[1]))

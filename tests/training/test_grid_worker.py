@@ -1,6 +1,10 @@
 """One run of a grid, done within the test's process; `test_grid` has processes of their own."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -149,3 +153,42 @@ def test_a_mistake_of_ours_is_not_taken_for_a_result(
     with pytest.raises(ZeroDivisionError):
         done(tmp_path, shapes_preset(*EVALUATED).model_dump(mode="json"))
     assert not (tmp_path / RESULT).exists()
+
+
+WORKER = """
+import time
+from nmn.training.grid_worker import end_with_parent
+end_with_parent()
+print("ready", flush=True)
+time.sleep(120)
+"""
+PARENT = """
+import subprocess, sys, time
+with subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE) as worker:
+    worker.stdout.readline()
+    print(worker.pid, flush=True)
+    time.sleep(120)
+"""
+
+
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # One that nobody waited for is still listed when it has ended.
+    status = Path(f"/proc/{process}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_run_ends_with_a_grid_that_was_killed() -> None:
+    command = [sys.executable, "-c", PARENT, WORKER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        assert is_there(worker)
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while is_there(worker) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_there(worker)
