@@ -15,6 +15,7 @@ from numpy.random import Generator
 
 from nmn.domain import Domain
 from nmn.errors import QuestionError
+from nmn.generate.careless import careless_articles
 from nmn.generate.descriptions import Descriptions
 from nmn.parsing.base import Parse
 from nmn.parsing.grammar_parser import shared_parser
@@ -26,9 +27,6 @@ _JOINED = frozenset(("and", "or"))
 _ARTICLE = "the "
 _OWNED = ("has", "have", "of")
 """Words before a phrase that others do not stand before."""
-_ARTICLES = ("the", "a", "an")
-_DROPPED, _WRONG = 0.5, 0.1
-"""How often an article is left out of an untidy question, or is another one."""
 _TRIES = 8
 """Attempts for each question that is wanted."""
 _DETAILED = 0.5
@@ -137,14 +135,7 @@ class Recombination:
 
     def _untidy(self, parse: Parse, rng: Generator) -> Parse | None:
         """The same question with careless articles, if the grammar still reads the same."""
-        words = parse.question.split()
-        for place, word in enumerate(words):
-            chance = rng.random() if word.lower() in _ARTICLES else 1.0
-            if chance < _DROPPED:
-                words[place] = ""
-            elif chance < _DROPPED + _WRONG:
-                words[place] = _ARTICLES[rng.integers(len(_ARTICLES))]
-        careless = self._read(" ".join(filter(None, words)))
+        careless = self._read(careless_articles(parse.question, rng))
         return careless if careless and careless.program == parse.program else None
 
     def _read(self, question: str) -> Parse | None:
