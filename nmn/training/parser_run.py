@@ -26,7 +26,7 @@ from nmn.progress import Stage, silent
 from nmn.seeding import child_seed, generator
 from nmn.training.attempts import Lessons, Run, Start, identity_of
 from nmn.training.curriculum import Stages, stages_of
-from nmn.training.judges import build_judge, save_modules
+from nmn.training.judges import MODULES, build_judge, save_modules
 from nmn.training.log import RunLog
 from nmn.training.loop import LoopConfig
 from nmn.training.parser_checkpoint import ParserCheckpoint, load_parser, save_parser
@@ -34,7 +34,7 @@ from nmn.training.parser_preset import ParserPreset
 from nmn.training.parser_report import MEASURES, parsed, parser_report
 from nmn.training.question_data import domain_of_questions, training_questions, with_recombined
 from nmn.training.state import discard_state
-from nmn.training.stored import find_checkpoint
+from nmn.training.stored import discard_stored, find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
         **made,
     }
     checkpoint = ParserCheckpoint(model.cpu(), preset, made)
-    save_modules(how.folder, judge, preset, words, made)
+    discard_stored(how.folder / MODULES)  # those of an earlier run
     save_parser(how.folder, checkpoint)
+    save_modules(how.folder, judge, preset, words, made)
     discard_state(how.folder)
     return checkpoint
 
@@ -180,10 +181,13 @@ def _begin_with(model: ParserModel, begun: ParserModel, name: str) -> None:
     """Give a model the weights of another.
 
     Raises:
-        DataError: that is configured otherwise.
+        DataError: that is configured otherwise, or of another domain.
     """
     if not isinstance(begun, Policy):
         raise DataError(name, "a retrieval parser, which has no weights to begin with (initial)")
+    if begun.tokens.tokens != model.tokens.tokens:
+        its, own = begun.tokens.domain.name, model.tokens.domain.name
+        raise DataError(name, f"a parser of {its}; wanted one of {own} (initial)")
     if begun.config != model.config:
         raise DataError(name, "configured otherwise than parser; wanted the same (initial)")
     model.load_state_dict(begun.state_dict())

@@ -86,6 +86,14 @@ def write_stored(stored: Stored, model: nn.Module) -> None:
     write_text(folder / _CONFIG, _dumps(config))
 
 
+def discard_stored(folder: Path) -> None:
+    """Remove the files of a checkpoint folder, and the folder if nothing else is in it."""
+    for name in (_CONFIG, WEIGHTS, _VOCABULARY, _DOMAIN):
+        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def read_stored(folder: Path) -> Stored:
     """What a checkpoint folder says.
 

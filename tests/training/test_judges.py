@@ -341,3 +341,10 @@ def test_the_shipped_preset_learns_modules_with_a_parser() -> None:
     assert isinstance(preset, ParserPreset)
     assert (preset.judge.kind, preset.judge.learned) == ("modules", True)  # type: ignore[union-attr]
     assert ParserPreset.model_validate(preset.model_dump(mode="json")) == preset
+
+
+def test_modules_of_an_earlier_run_do_not_stay_with_another_parser(tmp_path: Path) -> None:
+    train_parser(shapes_preset(*LEARNED, "training.steps=1"), HowToRun(tmp_path))
+    assert (tmp_path / MODULES / "config.json").is_file()
+    train_parser(shapes_preset("training.steps=1"), HowToRun(tmp_path))
+    assert not (tmp_path / MODULES).exists()

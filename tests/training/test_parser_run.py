@@ -181,6 +181,9 @@ def test_a_training_begins_with_a_parser_that_there_is(tmp_path: Path) -> None:
         train_parser(mini_preset("initial=nobody"), HowToRun(tmp_path))
     with pytest.raises(DataError, match="not a learned parser"):
         train_parser(mini_preset("initial=shapes"), HowToRun(tmp_path))
+    train_parser(shapes_preset("training.steps=1"), HowToRun(tmp_path / "other"))
+    with pytest.raises(DataError, match=r"a parser of shapes; wanted one of clevr \(initial\)"):
+        train_parser(mini_preset(f"initial={tmp_path / 'other'}"), HowToRun(tmp_path))
 
 
 def broken_after(step: int) -> Callable[..., Loss]:
