@@ -11,7 +11,7 @@ import argparse
 import json
 
 from nmn.data.question_set import QuestionSet
-from nmn.generate.careless import careless_articles
+from nmn.generate.careless import ARTICLES, careless_articles
 from nmn.parsing.base import BatchParser
 from nmn.parsing.grammar_parser import shared_parser
 from nmn.program.canonical import exact_match
@@ -23,7 +23,6 @@ from nmn.training.question_data import held_out_questions
 from nmn.training.stored import find_checkpoint
 
 _AT_ONCE = 200
-_ARTICLES = ("the", "a", "an")
 
 Asked = list[tuple[str, Program]]
 
@@ -62,7 +61,7 @@ def ways_to_ask(questions: QuestionSet, seed: int) -> dict[str, Asked]:
     for question, program in zip(questions.questions, questions.programs, strict=True):
         assert program is not None
         careless = careless_articles(question, rng)
-        without = " ".join(w for w in question.split() if w.lower() not in _ARTICLES)
+        without = " ".join(w for w in question.split() if w.lower() not in ARTICLES)
         for way, said in zip(ways.values(), (question, careless, without), strict=True):
             if exact_match(grammar.parse(said)[0].program, program):
                 way.append((said, program))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nmn.cli.output import Json, console, percent, print_json
+from nmn.cli.output import Json, ParserName, console, percent, print_json
 
 
 def ask(
@@ -22,13 +22,7 @@ def ask(
             show_default="as the checkpoint does",
         ),
     ] = None,
-    parser: Annotated[
-        str | None,
-        typer.Option(
-            help="A learned parser: a checkpoint folder or its name.",
-            show_default="as the checkpoint does",
-        ),
-    ] = None,
+    parser: ParserName = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace to this .html, .png or .json file.")
     ] = None,

@@ -11,6 +11,7 @@ from rich.text import Text
 from nmn.cli.output import (
     DeviceName,
     Json,
+    ParserName,
     console,
     device_of,
     one_line,
@@ -36,13 +37,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="A data directory.")],
     split: Annotated[str, typer.Option(help="Which part of it.")] = "val",
     programs: Programs = "parsed",
-    parser: Annotated[
-        str | None,
-        typer.Option(
-            help="A learned parser: a checkpoint folder or its name.",
-            show_default="as the checkpoint does",
-        ),
-    ] = None,
+    parser: ParserName = None,
     images: Images = ":",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
     faithfulness: Annotated[

@@ -22,6 +22,13 @@ _MAX_EXAMPLES = 20
 _SHOWN_EXAMPLES = 3
 _SHOWN_EVERY = 500
 
+ParserName = Annotated[
+    str | None,
+    typer.Option(
+        help="A learned parser: a checkpoint folder or its name.",
+        show_default="as the checkpoint does",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
 ]

@@ -1,6 +1,5 @@
 """Rewards for programs by modules that look at pictures."""
 
-from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -12,12 +11,12 @@ from torch import Tensor
 from nmn.config import Config
 from nmn.data.batch import Batch
 from nmn.data.question_set import NOWHERE, QuestionSet
-from nmn.errors import ConfigError, ProgramTypeError, UnknownNameError
+from nmn.errors import ConfigError
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.policies.judge import Judge, Judged, drawn_scenes
+from nmn.policies.spoken import program_said
 from nmn.program.program import Program
 from nmn.program.tokens import END, PAD, TokenVocabulary
-from nmn.program.typecheck import answers_of, typecheck
 
 
 class ModulesJudgeConfig(Config):
@@ -90,7 +89,10 @@ class ModulesJudge(Judge):
         """See `Judge`."""
         scenes = drawn_scenes(self.data, rows, self.scenes, generator)
         shape = (*tokens.shape[:2], self.scenes)
-        programs = [self._program(said) for said in tokens.flatten(0, 1).tolist()]
+        programs = [
+            program_said(said, self._tokens) if END in said else None
+            for said in tokens.flatten(0, 1).tolist()
+        ]
         there = np.array([program is not None for program in programs]).reshape(shape[:2])
         asked = np.take_along_axis(self.data.asked[rows.cpu().numpy()], scenes, axis=1)
         shown = (asked != NOWHERE)[:, None, :]
@@ -133,13 +135,3 @@ class ModulesJudge(Judge):
         with torch.set_grad_enabled(self.learns):
             found = self.network.executor.run(programs, batch).log_probabilities
         return found.gather(1, batch.answers[:, None]).squeeze(1)
-
-    def _program(self, tokens: list[int]) -> Program | None:
-        """What is said, if it is a well-typed program with an answer of the domain."""
-        if END not in tokens:
-            return None
-        with suppress(ProgramTypeError, UnknownNameError):
-            program = self._tokens.decode(tokens)
-            answers_of(typecheck(program, self.data.domain)[-1], self.data.domain)
-            return program
-        return None

@@ -2,7 +2,7 @@
 
 from numpy.random import Generator
 
-_ARTICLES = ("the", "a", "an")
+ARTICLES = ("the", "a", "an")
 _DROPPED, _WRONG = 0.5, 0.1
 """How often an article is left out, or is any one of them."""
 
@@ -11,9 +11,9 @@ def careless_articles(question: str, rng: Generator) -> str:
     """The question with careless articles; what it means is for a parser to tell."""
     words = question.split()
     for place, word in enumerate(words):
-        chance = rng.random() if word.lower() in _ARTICLES else 1.0
+        chance = rng.random() if word.lower() in ARTICLES else 1.0
         if chance < _DROPPED:
             words[place] = ""
         elif chance < _DROPPED + _WRONG:
-            words[place] = _ARTICLES[rng.integers(len(_ARTICLES))]
+            words[place] = ARTICLES[rng.integers(len(ARTICLES))]
     return " ".join(filter(None, words))

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from nmn.data.vocabulary import WordVocabulary
 from nmn.data.words import placed_words
-from nmn.errors import ProgramTypeError, QuestionError
+from nmn.errors import QuestionError
 from nmn.parsing.base import BatchParser, Parse
 from nmn.policies.base import Policy, shifted
 from nmn.policies.decode import Decoding
 from nmn.policies.retrieval import Retrieval
+from nmn.policies.spoken import program_said
 from nmn.program.program import Program, Span
-from nmn.program.tokens import END, PAD, TokenVocabulary
-from nmn.program.typecheck import answers_of, typecheck
 
 _COUNTS = 0.2
 """A word that a token looks at at least so much is one that it stands for."""
@@ -68,7 +67,7 @@ class LearnedParser:
                 score = float(found.log_probabilities[row, rank])
                 if score == -torch.inf:
                     continue
-                program = _program(found.tokens[row, rank], self.policy.tokens)
+                program = program_said(found.tokens[row, rank].tolist(), self.policy.tokens)
                 if program is not None:
                     attention = None if looked is None else looked[row, rank]
                     spans = _spans(program, [span for _, span in words[row]], attention)
@@ -107,7 +106,7 @@ class RetrievalParser:
             warnings = _unknown(words[row], self.model.words)
             known: dict[Program, Parse] = {}
             for place, score in zip(nearest[row].tolist(), alike[row].tolist(), strict=True):
-                program = _program(self.model.programs[place], self.model.tokens)
+                program = program_said(self.model.programs[place].tolist(), self.model.tokens)
                 if program is not None and program not in known and words[row]:
                     spans: tuple[tuple[Span, ...], ...] = ((),) * len(program)
                     likely = math.log(max(score, _LEAST))
@@ -133,17 +132,6 @@ def _unknown(words: Sequence[tuple[str, Span]], vocabulary: WordVocabulary) -> t
     known = set(vocabulary.words)
     unknown = dict.fromkeys(word for word, _ in words if word not in known)
     return tuple(f"unknown word '{word}', read as any" for word in unknown)
-
-
-def _program(tokens: Tensor, vocabulary: TokenVocabulary) -> Program | None:
-    """The program that tokens say, or None: they say none, or one without answer in the domain."""
-    body = [token for token in tokens.tolist() if token not in (END, PAD)]
-    try:
-        program = vocabulary.decode(body)
-        answers_of(typecheck(program, vocabulary.domain)[-1], vocabulary.domain)
-    except ProgramTypeError:
-        return None
-    return program
 
 
 def _spans(

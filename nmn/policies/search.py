@@ -6,7 +6,6 @@ ones mean.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 import numpy as np
 import torch
@@ -16,13 +15,12 @@ from torch import Tensor
 
 from nmn.config import Config
 from nmn.data.question_set import NOWHERE, QuestionSet
-from nmn.errors import ProgramTypeError, UnknownNameError
 from nmn.policies.base import Memory, Policy
 from nmn.policies.decode import Decoding
 from nmn.policies.edits import Edits
 from nmn.policies.enumerate import short_programs
+from nmn.policies.spoken import program_said
 from nmn.program.tokens import END, PAD, TokenVocabulary
-from nmn.program.typecheck import typecheck
 from nmn.scene.table import SceneTable
 
 Tokens = tuple[int, ...]
@@ -125,12 +123,7 @@ class ProgramSearch:
         if self.decoding.legal is not None:
             return list(programs)
         vocabulary = TokenVocabulary(self.data.domain)
-        found = []
-        for program in programs:
-            with suppress(ProgramTypeError, UnknownNameError):
-                typecheck(vocabulary.decode(program), self.data.domain)
-                found.append(program)
-        return found
+        return [tokens for tokens in programs if program_said(tokens, vocabulary) is not None]
 
     @torch.no_grad()
     def probable(

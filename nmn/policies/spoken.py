@@ -5,9 +5,12 @@ nothing. They are said in the order of the domain's attributes, which English ke
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from nmn.errors import ProgramTypeError, UnknownNameError
 from nmn.program.program import Program
 from nmn.program.tokens import END, PAD, TokenVocabulary
+from nmn.program.typecheck import answers_of, typecheck
 
 _FIND, _FILTER = "find", "filter"
 
@@ -53,3 +56,12 @@ class Spoken:
                     chain = []
                     said.append(part)
         return (*said, *chain)
+
+
+def program_said(tokens: Sequence[int], vocabulary: TokenVocabulary) -> Program | None:
+    """What is said up to `END`; None if it is not well-typed, or has no answer in the domain."""
+    with suppress(ProgramTypeError, UnknownNameError):
+        program = vocabulary.decode(tokens)
+        answers_of(typecheck(program, vocabulary.domain)[-1], vocabulary.domain)
+        return program
+    return None
