@@ -32,7 +32,7 @@ from nmn.training.selection import select
 
 
 def training_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionSet:
-    """What a preset learns from.
+    """What a preset learns from: no composition that its generated questions hold out.
 
     Raises:
         ConfigError: there is no such data, or there are fewer programs than wanted.
@@ -42,12 +42,30 @@ def training_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionS
     if data.folder is not None:
         size = seen_size(preset)
         found = _of_folder(data, data.images, "data.images", size)
+        if isinstance(data.generated, ClevrQuestions):
+            found = _without_held_out(found, data.generated.world.questions)
         sets.append(_some_programs(found, data.programs, preset.seed, "data.programs"))
     if data.generated is not None:
         made = _generated(preset, data.generated, "train", stage)
         wanted, setting = data.generated.programs, "data.generated.programs"
         sets.append(_some_programs(made, wanted, preset.seed, setting))
     return QuestionSet.joined(sets)
+
+
+def _without_held_out(questions: QuestionSet, asked: QuestionConfig) -> QuestionSet:
+    """Without compositions that generated questions hold out; those without program stay."""
+    patterns = _patterns(asked, questions.domain)
+    kept = [
+        row
+        for row, program in enumerate(questions.programs)
+        if program is None
+        or not is_held_out(program, patterns, asked.held_out_share, questions.domain)
+    ]
+    return questions if len(kept) == len(questions) else questions.rows(np.array(kept))
+
+
+def _patterns(asked: QuestionConfig, domain: Domain) -> list[Pattern]:
+    return [Pattern(text, domain, "held_out") for text in asked.held_out]
 
 
 def with_recombined(
@@ -63,7 +81,7 @@ def with_recombined(
     if not count:
         return questions
     asked = made.world.questions if isinstance(made, ClevrQuestions) else QuestionConfig()
-    patterns = [Pattern(text, questions.domain, "held_out") for text in asked.held_out]
+    patterns = _patterns(asked, questions.domain)
     spoken = Spoken(TokenVocabulary(questions.domain), unique=preset.decoding.unique)
 
     def allowed(program: Program) -> bool:

@@ -129,6 +129,22 @@ def test_no_composition_is_made_that_is_held_out() -> None:
         assert not any(is_held_out(program, patterns, 0.0, domain) for program in held)
 
 
+@pytest.mark.usefixtures("tiny_home")
+def test_no_composition_of_a_folder_is_learned_that_is_held_out() -> None:
+    every = training_questions(mini_preset())
+    text = HELD_OUT[0]
+    patterns = [Pattern(text, every.domain, "held_out")]
+    held = {
+        question
+        for question, program in zip(every.questions, every.programs, strict=True)
+        if program is not None and is_held_out(program, patterns, 0.0, every.domain)
+    }
+    assert held
+    learned = training_questions(holding_out(held_out=[text])).questions
+    assert set(every.questions) - held <= set(learned)
+    assert not held & set(learned)
+
+
 def test_no_structure_is_made_that_is_held_out() -> None:
     domain = training_questions(mini_preset()).domain
     share = 0.5
