@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nmn.training.parser_preset import ParserPreset, load_any_preset
-from nmn.training.parser_report import held_out_report
+from nmn.training.parser_report import report_on
 from nmn.training.parser_run import HowToRun, train_parser
+from nmn.training.question_data import held_out_questions
 
 settings = [
     "data.generated={examples=640, held_out=64, world={pictures_per_question=4}}",
@@ -21,7 +22,7 @@ assert isinstance(preset, ParserPreset)
 with TemporaryDirectory() as folder:
     checkpoint = train_parser(preset, HowToRun(Path(folder)))
 
-report = held_out_report(checkpoint)
+report = report_on(checkpoint, held_out_questions(checkpoint.preset))
 print(f"new questions: {report['accuracy']['rate']:.0%} with the right answer")
 for question in ("is a red shape above a circle", "is there a purple circle"):
     for parse in checkpoint.parser.parse(question)[:2]:

@@ -1,6 +1,5 @@
 """`nmn evaluate`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from nmn.cli.output import (
     percent,
     print_json,
     progress_bar,
+    write_lines,
 )
 
 Images = Annotated[
@@ -57,7 +57,7 @@ def evaluate(
     Of a parser's checkpoint: how many programs are as stored, and how many give the right answers
     when they are executed by rules on the data's scenes.
     """
-    from nmn.resources import write_text
+    from nmn.cli.evaluate_parser import Asked, evaluate_parser
     from nmn.training.checkpoint import INDUCED, load_checkpoint
     from nmn.training.evaluate import answer_all, evaluation
     from nmn.training.faithfulness import masks_of
@@ -70,9 +70,9 @@ def evaluate(
 
     folder = find_checkpoint(checkpoint)
     if isinstance(read_stored(folder).preset, ParserPreset):
-        _refuse(limit=limit, faithfulness=faithfulness, predictions=predictions)
-        _refuse(programs=programs == "stored", parser=parser)
-        _evaluate_parser(folder, data, split, images, as_json)
+        _refuse(faithfulness=faithfulness, programs=programs == "stored", parser=parser)
+        asked = Asked(data, split, images, limit)
+        evaluate_parser(folder, asked, device_of(device), predictions, as_json=as_json)
         return
     if parser is not None and programs == "stored":
         raise typer.BadParameter("--parser goes with --programs parsed")
@@ -97,8 +97,7 @@ def evaluate(
         )
     if predictions is not None:
         answers.sort(key=lambda answer: answer.example.question_index)
-        lines = (json.dumps(answer.to_json(), ensure_ascii=False) for answer in answers)
-        write_text(predictions, "".join(f"{line}\n" for line in lines))
+        write_lines(predictions, (answer.to_json() for answer in answers))
     layouts = layout_report(answers) if loaded.parser == INDUCED and parser is None else None
     silent = [answer for answer in answers if answer.answer is None]
     unparsed = sum(answer.parse is None for answer in silent)
@@ -128,17 +127,6 @@ def _refuse(**options: object) -> None:
     for name, value in options.items():
         if value:
             raise typer.BadParameter(f"--{name} goes with a model; this is a parser's checkpoint")
-
-
-def _evaluate_parser(folder: Path, data: Path, split: str, images: str, as_json: bool) -> None:
-    from nmn.cli.evaluate_parser import parser_evaluation, print_parser_report
-
-    report = parser_evaluation(folder, data, split, images)
-    if as_json:
-        named = {"checkpoint": str(folder), "data": str(data), "split": split, "images": images}
-        print_json({**named, **report})
-    else:
-        print_parser_report(report)
 
 
 def print_report(report: dict[str, Any]) -> None:

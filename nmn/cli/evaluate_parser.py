@@ -1,25 +1,66 @@
 """`nmn evaluate` of a parser."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from nmn.cli.output import console, one_line, percent
+from nmn.cli.output import console, one_line, percent, print_json, progress_bar, write_lines
 
 _WORST = 8
 """Families that are shown; all are in the JSON report."""
 _HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
 
 
-def parser_evaluation(folder: Path, data: Path, split: str, images: str) -> dict[str, Any]:
-    """How well a parser does on the questions and scenes of a data directory."""
+@dataclass(frozen=True)
+class Asked:
+    """Which questions.
+
+    Attributes:
+        data: a data directory.
+        images: see `nmn.training.selection.select`.
+        limit: at most so many.
+    """
+
+    data: Path
+    split: str
+    images: str
+    limit: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the report."""
+        return {**asdict(self), "data": str(self.data)}
+
+
+def evaluate_parser(
+    folder: Path, asked: Asked, device: str, predictions: Path | None, *, as_json: bool
+) -> None:
+    """Tell how well a parser does on the questions and scenes of a data directory.
+
+    Args:
+        folder: of its checkpoint.
+        predictions: where to write what is said to each question.
+    """
     from nmn.training.parser_checkpoint import load_parser
-    from nmn.training.parser_report import report_on
+    from nmn.training.parser_report import parsed_by, parser_report, predictions_of
     from nmn.training.question_data import questions_of
 
-    return report_on(load_parser(folder), questions_of(data, split, images, "--images"))
+    checkpoint = load_parser(folder)
+    checkpoint.model.to(device)
+    with progress_bar(hidden=as_json) as stage:
+        stage("reading", 0, None)
+        chosen = (asked.images, "--images", asked.limit)
+        questions = questions_of(asked.data, asked.split, *chosen)
+        found = parsed_by(checkpoint, questions, stage)
+    if predictions is not None:
+        write_lines(predictions, predictions_of(questions, found))
+    report = parser_report(questions, found)
+    if as_json:
+        print_json({"checkpoint": str(folder), **asked.to_json(), **report})
+    else:
+        print_parser_report(report)
 
 
 def print_parser_report(report: Mapping[str, Any]) -> None:

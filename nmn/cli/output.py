@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from nmn.errors import ConfigError, DataError
 from nmn.progress import Stage
+from nmn.resources import write_text
 
 T = TypeVar("T")
 _MAX_EXAMPLES = 20
@@ -49,6 +51,16 @@ console = Console(highlight=False, soft_wrap=True)
 def print_json(values: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
     sys.stdout.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line, all of them or no file.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records)
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 @contextmanager

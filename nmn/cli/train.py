@@ -39,10 +39,17 @@ def train(
 ) -> None:
     """Train a model or a parser and write its checkpoint folder."""
     from nmn.training.parser_preset import ParserPreset, load_any_preset
+    from nmn.training.stored import finished
 
     resolved = load_any_preset(preset, overrides or ())
     folder = out or Path("runs") / Path(preset).stem
     how = Options(folder, resume, device_of(device), tensorboard, as_json)
+    if resume and (done := finished(folder, resolved)) is not None:
+        if as_json:
+            print_json({"checkpoint": str(folder), **done.made})
+        else:
+            console.print(f"{folder}: finished already; without --resume it begins anew")
+        return
     try:
         if isinstance(resolved, ParserPreset):
             _train_parser(resolved, how)
@@ -97,13 +104,15 @@ def _train_model(preset: "TrainPreset", how: Options) -> None:
 
 def _train_parser(preset: "ParserPreset", how: Options) -> None:
     from nmn.cli.evaluate_parser import print_parser_report
-    from nmn.training.parser_report import held_out_report
+    from nmn.training.parser_report import report_on
     from nmn.training.parser_run import HowToRun, train_parser
+    from nmn.training.question_data import held_out_questions
 
     with progress_bar(hidden=how.as_json) as stage:
         options = HowToRun(how.folder, how.resume, how.device, how.tensorboard, stage)
+        tested = held_out_questions(preset, stage)  # first, as training may take an hour
         checkpoint = train_parser(preset, options)
-        report = held_out_report(checkpoint, stage)
+        report = report_on(checkpoint, tested, stage)
     made = checkpoint.made
     if how.as_json:
         print_json({"checkpoint": str(how.folder), **made, "test": report})
@@ -113,4 +122,7 @@ def _train_parser(preset: "ParserPreset", how: Options) -> None:
         f"{made['programs']} of them with programs; {made['data_seconds']:.1f} s for the data",
         markup=False,
     )
+    found, wanted = made["recombined"], preset.data.recombined
+    if found < wanted:
+        console.print(f"{found} of {wanted} recombined questions were found (data.recombined)")
     print_parser_report(report)

@@ -54,8 +54,8 @@ def _report(folder: Path, settings: dict[str, Any], device: str) -> dict[str, An
     preset = build_preset(settings, str(folder.parent / JOB))
     if not isinstance(preset, ParserPreset):
         raise ConfigError("ablate", "a preset of a model; wanted that of a parser")
+    questions = held_out_questions(preset)  # first, as training may take an hour
     checkpoint = train_parser(preset, HowToRun(folder, resume=True, device=device))
-    questions = held_out_questions(preset)
     found = parsed_by(checkpoint, questions)
     curve = [
         {key: line[key] for key in ("step", "seconds", *MEASURES) if key in line}

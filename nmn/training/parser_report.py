@@ -15,6 +15,7 @@ from nmn.errors import ConfigError
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
 from nmn.policies.parsers import ParserModel
+from nmn.policies.spoken import program_said
 from nmn.program.canonical import canonical
 from nmn.program.differences import KINDS, difference
 from nmn.program.tokens import PAD, TokenVocabulary
@@ -22,7 +23,6 @@ from nmn.progress import Stage, silent
 from nmn.scene.plan import compile_tokens
 from nmn.training.metrics import clustered_interval
 from nmn.training.parser_checkpoint import ParserCheckpoint
-from nmn.training.question_data import held_out_questions
 
 BATCH_SIZE = 256
 MEASURES = ("exact_match", "accuracy", "well_typed")
@@ -52,7 +52,11 @@ class Parsed:
 
 
 def parsed(
-    model: ParserModel, decoding: Decoding, questions: QuestionSet, width: int = 1
+    model: ParserModel,
+    decoding: Decoding,
+    questions: QuestionSet,
+    width: int = 1,
+    stage: Stage = silent,
 ) -> Parsed:
     """Parse questions and execute their programs, by rules on the scenes they are asked of.
 
@@ -65,6 +69,7 @@ def parsed(
         padded = np.full((len(tokens), max(room, tokens.shape[1])), PAD)
         padded[:, : tokens.shape[1]] = tokens
         rows.append(padded)
+        stage("parsing", sum(map(len, rows)), len(questions))
     tokens = np.concatenate(rows)
     every = np.arange(len(questions))
     well_typed = np.zeros(len(questions), dtype=bool)
@@ -82,21 +87,20 @@ def parsed(
     return Parsed(tokens, well_typed, right, exact)
 
 
-def held_out_report(checkpoint: ParserCheckpoint, stage: Stage = silent) -> dict[str, Any]:
-    """How well a parser does on the questions that its preset keeps for testing.
+def report_on(
+    checkpoint: ParserCheckpoint, questions: QuestionSet, stage: Stage = silent
+) -> dict[str, Any]:
+    """How well the parser of a checkpoint does on some questions.
 
     Raises:
-        ConfigError, DataError: there are no such questions.
+        ConfigError: they are of another domain.
     """
-    return report_on(checkpoint, held_out_questions(checkpoint.preset, stage))
+    return parser_report(questions, parsed_by(checkpoint, questions, stage))
 
 
-def report_on(checkpoint: ParserCheckpoint, questions: QuestionSet) -> dict[str, Any]:
-    """How well a parser does on some questions."""
-    return parser_report(questions, parsed_by(checkpoint, questions))
-
-
-def parsed_by(checkpoint: ParserCheckpoint, questions: QuestionSet) -> Parsed:
+def parsed_by(
+    checkpoint: ParserCheckpoint, questions: QuestionSet, stage: Stage = silent
+) -> Parsed:
     """What becomes of some questions with the parser of a checkpoint.
 
     Raises:
@@ -107,7 +111,20 @@ def parsed_by(checkpoint: ParserCheckpoint, questions: QuestionSet) -> Parsed:
         problem = f"questions of domain {questions.domain.name} for a parser of {own.name}"
         raise ConfigError("--data", problem)
     decoding = Decoding.of(checkpoint.preset.decoding, checkpoint.model.tokens)
-    return parsed(checkpoint.model, decoding, questions)
+    return parsed(checkpoint.model, decoding, questions, stage=stage)
+
+
+def predictions_of(questions: QuestionSet, found: Parsed) -> Iterator[dict[str, Any]]:
+    """A record a question: what was said to it, and whether that is right; None if not known."""
+    vocabulary = TokenVocabulary(questions.domain)
+    for row, question in enumerate(questions.questions):
+        program = program_said(found.tokens[row].tolist(), vocabulary)
+        yield {
+            "question": question,
+            "program": None if program is None else str(program),
+            "exact_match": found.exact[row],
+            "right_answer": bool(found.right[row]),
+        }
 
 
 def outcomes(found: Parsed) -> dict[str, str]:

@@ -67,6 +67,7 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
     every = training_questions(preset, how.stage)
     tokens = TokenVocabulary(domain_of_questions(preset, every))
     data, kept = _split_off(preset, every)
+    asked = len(data)
     data = with_recombined(preset, data, how.stage)
     data_seconds = time.perf_counter() - started
     begun = None if not preset.initial else load_parser(find_checkpoint(preset.initial)).model
@@ -89,6 +90,7 @@ def train_parser(preset: ParserPreset, how: HowToRun) -> ParserCheckpoint:
     made = {
         "examples": len(data),
         "programs": sum(program is not None for program in data.programs),
+        "recombined": len(data) - asked,
         "seconds": round(time.perf_counter() - started, 1),
         "data_seconds": round(data_seconds, 1),
         **made,

@@ -7,6 +7,7 @@ import numpy as np
 
 from nmn.data.clevr_folder import read_clevr
 from nmn.data.question_set import QuestionSet, Rows
+from nmn.data.shapes import shapes_splits
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
 from nmn.generate.patterns import Pattern
@@ -123,21 +124,33 @@ def held_out_questions(preset: ParserPreset, stage: Stage = silent) -> QuestionS
 
 
 def questions_of(
-    folder: Path, split: str, images: str, setting: str, size: tuple[int, int] | None = None
+    folder: Path,
+    split: str,
+    images: str,
+    setting: str,
+    limit: int | None = None,
+    size: tuple[int, int] | None = None,
 ) -> QuestionSet:
     """Questions of a data directory in CLEVR's layout, with its scenes.
 
     Args:
         images: see `nmn.training.selection.select`.
         setting: what said `images`, for messages.
+        limit: at most so many questions.
         size: width and height of pictures; none are kept without it.
 
     Raises:
         ConfigError: there is no question about such images.
-        DataError: the folder cannot be read.
+        DataError: the folder cannot be read, or has another layout.
     """
+    if folder.is_dir() and shapes_splits(folder):
+        problem = (
+            "SHAPES' layout has no scenes, on which a parser's programs are executed; wanted"
+            " CLEVR's layout with scenes/ (nearest: nmn evaluate MODEL --parser PARSER --data ...)"
+        )
+        raise DataError(str(folder), problem)
     data = read_clevr(folder, split, pictures=size is not None, scenes=True)
-    rows = select(data, images, setting=setting).rows
+    rows = select(data, images, limit, setting).rows
     if size is None:
         return QuestionSet.of((data.question(row) for row in rows), data.domain)
     shown = replace(data, size=size)
@@ -150,7 +163,7 @@ def _of_folder(
     assert data.folder is not None
     if not data.folder.is_dir():
         raise DataError(str(data.folder), "no such folder (data.folder)")
-    return questions_of(data.folder, data.split, images, setting, size)
+    return questions_of(data.folder, data.split, images, setting, size=size)
 
 
 def _some_programs(

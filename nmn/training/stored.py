@@ -23,6 +23,7 @@ from nmn.program.tokens import TokenVocabulary
 from nmn.resources import shipped_checkpoints, write_text
 from nmn.training.parser_preset import ParserPreset, build_preset
 from nmn.training.preset import TrainPreset
+from nmn.training.state import STATE
 from nmn.training.tensors import load_weights, read_tensors, write_tensors
 
 FORMAT_VERSION = 1
@@ -116,15 +117,30 @@ def read_stored(folder: Path) -> Stored:
     words = read_json(folder / _VOCABULARY)
     try:
         preset = build_preset(config["preset"], str(config_file))
-        vocabulary = WordVocabulary(tuple(str(word) for word in words["words"]))
         made, parser = dict(config["made"]), str(config["parser"])
-        tokens = tuple(words["program_tokens"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise DataError(str(config_file), f"damaged: {error}") from error
+    try:
+        vocabulary = WordVocabulary(tuple(str(word) for word in words["words"]))
+        tokens = tuple(words["program_tokens"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(str(folder / _VOCABULARY), f"damaged: {error}") from error
     if preset.domain != domain.name or tokens != TokenVocabulary(domain).tokens:
         problem = f"the domain is not the one that the model was trained for ({preset.domain})"
         raise DataError(str(folder / _DOMAIN), problem)
     return Stored(folder, preset, domain, vocabulary, made, parser)
+
+
+def finished(folder: Path, preset: TrainPreset | ParserPreset) -> Stored | None:
+    """What came of the training of a preset in a folder; None if it has not come to its end.
+
+    Raises:
+        DataError: there is a checkpoint, and it is damaged.
+    """
+    if not (folder / _CONFIG).is_file() or (folder / STATE).is_file():
+        return None
+    stored = read_stored(folder)
+    return stored if stored.preset == preset else None
 
 
 def find_checkpoint(name: str) -> Path:

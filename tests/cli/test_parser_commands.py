@@ -77,6 +77,16 @@ def test_training_tells_how_well_it_does(run: Run) -> None:
     assert ["all", "7"] in [line.split()[:2] for line in table]
 
 
+def test_training_tells_of_recombined_questions_that_it_did_not_find(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nmn.generate.recombined._TRIES", 0)
+    more = ("--set", "data.recombined=5", "--out", "out")
+    text = run("train", "parser-clevr", *SETTINGS, *more).out
+    assert "0 of 5 recombined questions were found (data.recombined)" in text
+    assert json.loads(run("show", "out", "--json").out)["made"]["recombined"] == 0
+
+
 def test_an_interrupted_training_is_resumed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("train", "parser-clevr", *SETTINGS, "--out")
     assert run(*command, "whole").code == 0
@@ -94,6 +104,13 @@ def test_an_interrupted_training_is_resumed(run: Run, monkeypatch: pytest.Monkey
     assert json.loads(resumed.out)["resumed_at"] == 3
     files = (Path(name, "model.safetensors").read_bytes() for name in ("whole", "parts"))
     assert len(set(files)) == 1
+    weights, log = Path("parts/model.safetensors"), Path("parts/log.jsonl")
+    before = weights.stat().st_mtime_ns, log.read_text(encoding="utf-8")
+    assert "parts: finished already" in run(*command, "parts", "--resume").out
+    assert json.loads(run(*command, "parts", "--resume", "--json").out)["resumed_at"] == 3
+    assert (weights.stat().st_mtime_ns, log.read_text(encoding="utf-8")) == before
+    other = run(*command, "parts", "--resume", "--set", "seed=5", "--json")
+    assert json.loads(other.out)["resumed_at"] == 0
 
 
 @pytest.mark.parametrize(
@@ -278,12 +295,30 @@ def test_a_parser_is_evaluated(run: Run, parser: Path) -> None:
         assert report[measure].keys() == RATES
         assert (report[measure]["successes"], report[measure]["total"]) == (22, 22)
     assert sum(group["accuracy"]["total"] for group in report["by_words"].values()) == 22
-    some = json.loads(run(*command, "--images", "2:", "--json").out)
-    assert (some["questions"], some["images"]) == (7, "2:")
+    some = json.loads(run(*command, "--images", "2:", "--limit", "5", "--json").out)
+    assert (some["questions"], some["images"], some["limit"]) == (5, "2:", 5)
     table = run(*command).out.splitlines()
     rates = ["100.0%", "100.0%", "100.0%"]
     assert ["all", "22", *rates] in [line.split()[:5] for line in table]
     assert "equal to the stored: 22 programs, 22 of them right" in table
+
+
+def test_what_a_parser_says_is_written(run: Run, parser: Path, tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    command = ("evaluate", parser, "--data", MINI, "--split", "mini", "--predictions", said)
+    assert run(*command).code == 0
+    records = [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()]
+    assert len(records) == 22
+    for record in records:
+        program = json.loads(run("parse", record["question"], "--parser", parser, "--json").out)
+        assert record["program"] == program["text"]
+        assert record["exact_match"] is record["right_answer"] is True
+
+
+def test_questions_without_scenes_are_one_line(run: Run, lstm: Path, tmp_path: Path) -> None:
+    (tmp_path / "val.input.npy").write_bytes(b"")
+    data = ("--data", tmp_path, "--split", "val")
+    refused(run("evaluate", lstm, *data), "SHAPES' layout has no scenes", "nearest: nmn evaluate")
 
 
 @pytest.mark.parametrize(
@@ -305,8 +340,7 @@ def test_data_that_are_not_there_are_one_line(
     "option",
     [
         ("--faithfulness",),
-        ("--predictions", "answers.jsonl"),
-        ("--limit", "3"),
+        ("--parser", "parser-english"),
         ("--programs", "stored"),
     ],
     ids=lambda option: str(option[0]),

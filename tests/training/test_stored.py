@@ -12,7 +12,7 @@ from nmn.domain import Domain, load_domain
 from nmn.errors import DataError, UnknownNameError
 from nmn.training.parser_preset import ParserPreset
 from nmn.training.preset import TrainPreset, load_preset
-from nmn.training.stored import Stored, find_checkpoint, read_stored, write_stored
+from nmn.training.stored import Stored, find_checkpoint, finished, read_stored, write_stored
 from tests.training.tiny_parsers import mini_preset
 
 PRESETS: dict[str, tuple[TrainPreset | ParserPreset, str, str]] = {
@@ -94,3 +94,25 @@ def test_a_checkpoint_of_before_gives_all_programs(stored: Stored) -> None:
     config["preset"]["data"]["programs"] = None
     path.write_text(json.dumps(config))
     assert read_stored(stored.folder).preset == stored.preset
+
+
+@pytest.mark.parametrize("broken", [{}, {"words": 3, "program_tokens": []}, {"words": []}, []])
+def test_a_damaged_vocabulary_is_named(stored: Stored, broken: object) -> None:
+    write_stored(stored, nn.Linear(3, 2))
+    path = stored.folder / "vocab.json"
+    path.write_text(json.dumps(broken))
+    with pytest.raises(DataError, match=f"^{path}: damaged"):
+        read_stored(stored.folder)
+
+
+def test_only_a_run_of_the_same_preset_is_finished(stored: Stored) -> None:
+    assert finished(stored.folder, stored.preset) is None
+    write_stored(stored, nn.Linear(3, 2))
+    found = finished(stored.folder, stored.preset)
+    assert found is not None
+    assert found.made["data"] == "x"
+    other = stored.preset.model_copy(update={"seed": stored.preset.seed + 1})
+    assert finished(stored.folder, other) is None
+    (stored.folder / "resume").mkdir()
+    (stored.folder / "resume" / "state.safetensors").write_bytes(b"")
+    assert finished(stored.folder, stored.preset) is None
