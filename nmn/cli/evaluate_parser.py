@@ -11,7 +11,6 @@ from nmn.cli.output import console, one_line, percent, print_json, progress_bar,
 
 _WORST = 8
 """Families that are shown; all are in the JSON report."""
-_HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
 
 
 @dataclass(frozen=True)
@@ -65,16 +64,18 @@ def evaluate_parser(
 
 def print_parser_report(report: Mapping[str, Any]) -> None:
     """Rates in all, by number of words and by family."""
+    from nmn.training.parser_report import HEADINGS
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("questions", no_wrap=True)
-    for heading in ("total", *_HEADINGS.values(), "95% interval of answers"):
+    for heading in ("total", *HEADINGS.values(), "95% interval of answers"):
         table.add_column(heading, justify="right")
     groups = [("all", report)]
     groups += [(f"words: {name}", rates) for name, rates in report["by_words"].items()]
     families = sorted(report["by_family"].items(), key=lambda item: item[1]["accuracy"]["rate"])
     groups += [(f"worst family: {name}", rates) for name, rates in families[:_WORST]]
     for name, rates in groups:
-        shares = [percent(rates[measure]["rate"]) for measure in _HEADINGS]
+        shares = [percent(rates[measure]["rate"]) for measure in HEADINGS]
         low, high = rates["accuracy"]["interval"]
         interval = f"{percent(low)} to {percent(high)}"
         table.add_row(name, str(rates["accuracy"]["total"]), *shares, interval)

@@ -1,5 +1,6 @@
 """`nmn parse`."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,9 @@ from nmn.parsing.base import Parser
 from nmn.parsing.grammar_parser import MAX_AMBIGUOUS_WORDS, shared_parser
 from nmn.parsing.lexicon import parsed_domains
 from nmn.program.clevr import to_clevr
+
+_SURE = 0.5
+"""A learned parser's reading of a lower score, e.g. probability, is said to be unsure."""
 
 Learned = tuple[Parser, Domain]
 """A parser that was learned, and of what."""
@@ -119,6 +123,7 @@ def _parse_one(
             {
                 "program": to_clevr(parse.program, domain),
                 "text": str(parse.program),
+                "score": parse.score,
                 "warnings": list(parse.warnings),
             }
             for parse in parses
@@ -129,8 +134,11 @@ def _parse_one(
         console.print(f"more than {MAX_AMBIGUOUS_WORDS} words: the preferred reading only")
     told: set[str] = set()
     for parse in parses:
-        console.print(str(parse.program), markup=False)
-        for warning in parse.warnings:
+        score = math.exp(parse.score)
+        ranked = f"{score:<8.2g} " if learned is not None and all_readings else ""
+        console.print(f"{ranked}{parse.program}", markup=False)
+        unsure = () if ranked or score >= _SURE else (f"unsure: a score of {score:.2g} of 1",)
+        for warning in (*parse.warnings, *unsure):
             if warning not in told:
                 console.print(f"note: {warning}", markup=False)
             told.add(warning)

@@ -7,20 +7,18 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from nmn.seeding import generator
-from nmn.training.ablation import REFERENCE, Arm
+from nmn.training.ablation import REFERENCE
+from nmn.training.ablation_plots import Results, bars, curves
 from nmn.training.comparison import holm, mean_over_seeds, paired_test
 from nmn.training.grid import Result
 from nmn.training.metrics import natural_order
-from nmn.training.parser_report import MEASURES
+from nmn.training.parser_report import HEADINGS, MEASURES
 
-_DPI = 100
-_HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
 _LEGEND = """\
-Means over seeds with 95% intervals (Student's t), on the questions kept for testing.
+Means over seeds with 95% intervals (Student's t), on the questions kept for testing. They are \
+about other seeds, not other questions: where all seeds do equally well, the interval has no width.
 
 - exact match: the program is the stored one, in canonical form.
 - right answers: the program gives the right answer on the scene. A question that is asked of \
@@ -29,8 +27,6 @@ answers on all its scenes are right.
 - well-typed: what is said is a program.
 - training seconds: without the making of data; `-` where nothing is trained."""
 _TESTED, _TALLY = ("difference", "p", "p_holm"), ("better", "worse", "equal")
-
-Results = Mapping[Arm, Sequence[Result]]
 
 
 def ablation_report(results: Results, measure: str = "accuracy") -> dict[str, Any]:
@@ -56,6 +52,8 @@ def ablation_report(results: Results, measure: str = "accuracy") -> dict[str, An
             entry["by_words"] = _means_by(reports, "by_words", measure)
         if arm is not first:
             entry["against_first"] = _test(results[first], runs, measure)
+            pairs = zip(results[first], runs, strict=True)
+            entry["asked_otherwise"] = sum(_asked_otherwise(*pair) for pair in pairs)
         arms.append(entry)
     tests = [arm["against_first"] for arm in arms if arm.get("against_first")]
     for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
@@ -76,8 +74,8 @@ def files_of(report: Mapping[str, Any], results: Results) -> dict[str, bytes]:
         "comparisons.csv": _comparisons(report).encode(),
         "families.csv": _groups(report, "by_family").encode(),
         "words.csv": _groups(report, "by_words").encode(),
-        "arms.png": _bars(report),
-        "curves.png": _curves(results, report["measure"]),
+        "arms.png": bars(report),
+        "curves.png": curves(results, report["measure"]),
     }
 
 
@@ -108,20 +106,19 @@ def _test(first: Sequence[Result], other: Sequence[Result], measure: str) -> dic
     """The paired test over the seeds that both arms have finished, and what is known in both."""
     differences, clusters, seeds = [], [], []
     for one, two in zip(first, other, strict=True):
-        if one.report is None or two.report is None:
+        if one.report is None or two.report is None or _asked_otherwise(one, two):
             continue
-        if one.report["clusters"] == two.report["clusters"]:  # else there is nothing to pair
-            compared = zip(
-                one.report["outcomes"][measure],
-                two.report["outcomes"][measure],
-                two.report["clusters"],
-                strict=True,
-            )
-            for mine, its, cluster in compared:
-                if "-" not in (mine, its):
-                    differences.append(float(its) - float(mine))
-                    clusters.append(cluster)
-                    seeds.append(two.job.settings["seed"])
+        compared = zip(
+            one.report["outcomes"][measure],
+            two.report["outcomes"][measure],
+            two.report["clusters"],
+            strict=True,
+        )
+        for mine, its, cluster in compared:
+            if "-" not in (mine, its):
+                differences.append(float(its) - float(mine))
+                clusters.append(cluster)
+                seeds.append(two.job.settings["seed"])
     if not differences:
         return None
     rng = generator(0, "permutations")
@@ -129,13 +126,20 @@ def _test(first: Sequence[Result], other: Sequence[Result], measure: str) -> dic
     return asdict(found)
 
 
+def _asked_otherwise(one: Result, two: Result) -> bool:
+    """Whether two runs were tested on other questions, so that there is nothing to pair."""
+    if one.report is None or two.report is None:
+        return False
+    return bool(one.report["clusters"] != two.report["clusters"])
+
+
 def _markdown(report: Mapping[str, Any]) -> str:
     measure = report["measure"]
-    rows = [["arm", "runs", *_HEADINGS.values(), "training seconds"]]
+    rows = [["arm", "runs", *HEADINGS.values(), "training seconds"]]
     for arm in report["arms"]:
         runs = str(arm["runs"] - len(arm["failed"]))
         runs += f" of {arm['runs']}" if arm["failed"] else ""
-        rates = [_stated(arm.get(name)) for name in _HEADINGS]
+        rates = [_stated(arm.get(name)) for name in HEADINGS]
         seconds = arm.get("training_seconds")
         rows.append([arm["arm"], runs, *rates, "-" if seconds is None else f"{seconds:.0f}"])
     lines = ["# Ablation", "", _LEGEND, *_reference(report), "", *_lines(rows)]
@@ -144,7 +148,7 @@ def _markdown(report: Mapping[str, Any]) -> str:
         lines += ["", "Failed runs:", "", *(f"- {problem}" for problem in failed)]
     lines += _compared(report)
     for kind in ("words", "family"):
-        lines += ["", f"## {_HEADINGS[measure]} by {kind}", "", *_table(report, f"by_{kind}")]
+        lines += ["", f"## {HEADINGS[measure]} by {kind}", "", *_table(report, f"by_{kind}")]
     lines += ["", "![arms](arms.png)", "", "![learning curves](curves.png)", ""]
     return "\n".join(lines)
 
@@ -160,7 +164,7 @@ def _reference(report: Mapping[str, Any]) -> list[str]:
 
 def _compared(report: Mapping[str, Any]) -> list[str]:
     """The tests against the first arm, if there are other arms."""
-    heading, others = _HEADINGS[report["measure"]], report["arms"][1:]
+    heading, others = HEADINGS[report["measure"]], report["arms"][1:]
     if not others:
         return []
     columns = ["difference", "p", "p (Holm)", "questions", *_TALLY, "seeds better, worse, equal"]
@@ -182,7 +186,11 @@ def _compared(report: Mapping[str, Any]) -> list[str]:
         "arm is better, worse and equal, all seeds and scenes of a question together; and the "
         "same of seeds."
     )
-    return ["", f"## Compared with `{report['compared_with']}`", "", text, "", *_lines(rows)]
+    lines = ["", f"## Compared with `{report['compared_with']}`", "", text, "", *_lines(rows)]
+    for arm in others:
+        if count := arm["asked_otherwise"]:
+            lines += ["", f"- {arm['arm']}: {count} seeds left out, tested on other questions"]
+    return lines
 
 
 def _table(report: Mapping[str, Any], kind: str) -> list[str]:
@@ -250,66 +258,4 @@ def _groups(report: Mapping[str, Any], kind: str) -> str:
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
-
-
-def _bars(report: Mapping[str, Any]) -> bytes:
-    """Every measure of every arm, with its interval."""
-    arms = [arm for arm in report["arms"] if arm.get("accuracy")]
-    figure = Figure(figsize=(8, 1.2 + 0.5 * len(arms)), dpi=_DPI, layout="constrained")
-    axes = figure.add_subplot()
-    height = 0.8 / len(_HEADINGS)
-    for place, (name, heading) in enumerate(_HEADINGS.items()):
-        known = [(row, arm[name]) for row, arm in enumerate(arms) if arm.get(name)]
-        rates = [mean["mean"] for _, mean in known]
-        reach = [
-            [mean["mean"] - (mean["interval"] or (mean["mean"],))[0] for _, mean in known],
-            [(mean["interval"] or (mean["mean"],))[-1] - mean["mean"] for _, mean in known],
-        ]
-        rows = [row + (place - 1) * height for row, _ in known]
-        axes.barh(rows, rates, height, xerr=reach, label=heading, error_kw={"elinewidth": 1})
-    axes.set_yticks(range(len(arms)), [arm["arm"] for arm in arms])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, frameon=False)
-    return _png(figure)
-
-
-def _curves(results: Results, measure: str) -> bytes:
-    """The measure on what was kept from training, step by step: means over seeds and all seeds."""
-    figure = Figure(figsize=(8, 4.5), dpi=_DPI, layout="constrained")
-    axes = figure.add_subplot()
-    drawn = False
-    for arm, runs in results.items():
-        curves = [
-            {line["step"]: line[measure] for line in run.report["curve"] if measure in line}
-            for run in runs
-            if run.report is not None
-        ]
-        shared = sorted(set.intersection(*map(set, curves))) if curves else []
-        if not shared:
-            continue
-        drawn = True
-        means = [sum(curve[step] for curve in curves) / len(curves) for step in shared]
-        (line,) = axes.plot(shared, means, marker=".", label=arm.name)
-        for curve in curves if len(curves) > 1 else ():
-            rates = [curve[step] for step in shared]
-            axes.plot(shared, rates, color=line.get_color(), alpha=0.25, linewidth=0.8)
-    axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("step")
-    right_everywhere = "right on all scenes of a question"
-    told = right_everywhere if measure == "accuracy" else _HEADINGS[measure]
-    axes.set_ylabel(f"{told}, kept questions")
-    if drawn:
-        axes.legend(frameon=False)
-    else:
-        axes.set_title("no curves: training.evaluate_every is 0")
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png")
     return stream.getvalue()

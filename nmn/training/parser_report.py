@@ -25,7 +25,9 @@ from nmn.training.metrics import clustered_interval
 from nmn.training.parser_checkpoint import ParserCheckpoint
 
 BATCH_SIZE = 256
-MEASURES = ("exact_match", "accuracy", "well_typed")
+HEADINGS = {"exact_match": "exact match", "accuracy": "right answers", "well_typed": "well-typed"}
+"""What is measured, as tables call it."""
+MEASURES = tuple(HEADINGS)
 _EXAMPLES = 5
 """Of each kind of difference."""
 _WORDS = 5

@@ -1,6 +1,7 @@
 """The commands that train, use, evaluate and show learned parsers."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -133,7 +134,8 @@ def test_settings_that_cannot_work_are_one_line(
 
 def test_one_question_is_parsed(run: Run, parser: Path) -> None:
     told = json.loads(run("parse", QUESTION, "--parser", parser, "--json").out)
-    assert told.keys() == {"program", "text", "warnings"}
+    assert told.keys() == {"program", "text", "score", "warnings"}
+    assert told["score"] == pytest.approx(0)  # of a question that it knows
     assert told["warnings"] == []
     assert [step["function"] for step in told["program"]] == ["scene", "filter_color", "exist"]
     assert run("parse", QUESTION, "--parser", parser).out == f"{told['text']}\n"
@@ -147,14 +149,20 @@ def test_all_readings_are_told_the_best_first(run: Run, lstm: Path) -> None:
     texts = [reading["text"] for reading in told["readings"]]
     assert len(set(texts)) == len(texts) > 1
     assert told["text"] == texts[0]
-    assert run(*asked).out.splitlines() == texts
+    lines = [line.split(maxsplit=1) for line in run(*asked).out.splitlines()]
+    assert [text for _, text in lines] == texts
+    scores = [math.exp(reading["score"]) for reading in told["readings"]]
+    assert scores == sorted(scores, reverse=True)
+    assert [float(score) for score, _ in lines] == pytest.approx(scores, rel=0.05)
 
 
 def test_words_that_it_has_never_seen_are_reported(run: Run, lstm: Path) -> None:
     asked = ("parse", "How many zebras are zonked zebras?", "--parser", lstm)
     warnings = [f"unknown word '{word}', read as any" for word in ("zebras", "zonked")]
     assert json.loads(run(*asked, "--json").out)["warnings"] == warnings
-    assert run(*asked).out.splitlines()[1:] == [f"note: {warning}" for warning in warnings]
+    *notes, unsure = run(*asked).out.splitlines()[1:]
+    assert notes == [f"note: {warning}" for warning in warnings]
+    assert unsure.startswith("note: unsure: a score of ")  # as it has hardly learned anything
 
 
 @pytest.mark.parametrize("question", ["", "   ", "?"])

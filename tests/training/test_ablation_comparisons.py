@@ -10,6 +10,7 @@ from tests.training.made_reports import (
     results_of,
     rows_of,
     text_of,
+    two_arms,
     with_failures,
 )
 
@@ -83,3 +84,22 @@ def test_scenes_of_a_question_are_one_question() -> None:
 def test_one_arm_alone_is_compared_with_nothing() -> None:
     results = results_of(plain=[report_of("10")])
     assert "Compared with" not in text_of(results)
+
+
+def test_seeds_that_were_asked_other_questions_are_left_out_and_told() -> None:
+    results = two_arms()
+    *_, better = results
+    first, second = results[better]
+    assert first.report is not None
+    first.report["clusters"] = [question + 100 for question in first.report["clusters"]]
+    report = ablation_report(results)
+    test = report["arms"][1]["against_first"]
+    assert test["difference"] == pytest.approx(2 / 8)  # of the second seed alone
+    assert report["arms"][1]["asked_otherwise"] == 1
+    text = text_of(results)
+    assert "parser=better: 1 seeds left out, tested on other questions" in text
+    assert "left out" not in text_of(two_arms())
+    assert second.report is not None
+    second.report["clusters"] = first.report["clusters"]
+    assert ablation_report(results)["arms"][1]["against_first"] is None
+    assert "parser=better: 2 seeds left out" in text_of(results)
