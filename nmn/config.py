@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
 
 from nmn.errors import ConfigError, listing, nearest
 from nmn.resources import read_text
@@ -89,6 +89,17 @@ def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]
         else:
             result[key] = _copy(value)
     return result
+
+
+def by_kind(default: str) -> Discriminator:
+    """Tells configurations apart by `kind`; where none is said it is the default."""
+
+    def kind(values: Any) -> Any:
+        if isinstance(values, Mapping):
+            return values.get(_KIND, default)
+        return getattr(values, _KIND, None)
+
+    return Discriminator(kind)
 
 
 def _other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

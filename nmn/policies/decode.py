@@ -33,7 +33,8 @@ class Decoded:
     Attributes:
         tokens: with `END`, and `PAD` after it; without `END` where there was no room left.
         log_probabilities: of whole programs; minus infinity for what cannot be said.
-        entropies: of the distributions over the next token, summed over a program's steps.
+        entropies: of the distributions over the next token, summed over a program's steps; 0
+            of a beam, which draws nothing.
     """
 
     tokens: Int[Tensor, "*batch step"]

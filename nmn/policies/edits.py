@@ -12,10 +12,7 @@ import numpy as np
 from nmn.domain import Domain
 from nmn.program.ops import OPERATIONS
 from nmn.program.steps import NO_TYPE, step_table
-from nmn.program.tokens import SPECIAL
-
-Tokens = tuple[int, ...]
-"""In prefix order, without `END`."""
+from nmn.program.tokens import SPECIAL, Tokens
 
 _SPECIAL = len(SPECIAL)
 _MIRRORED = {"less_than": "greater_than", "greater_than": "less_than"}

@@ -15,13 +15,11 @@ from jaxtyping import Bool, Int, Int8, UInt64
 
 from nmn.program.ops import OPERATIONS
 from nmn.program.steps import NO_TYPE, step_table
-from nmn.program.tokens import END, PAD, SPECIAL
+from nmn.program.tokens import END, PAD, SPECIAL, Tokens
 from nmn.program.types import MASK
 from nmn.scene.plan import NEEDS_ONE
 from nmn.scene.table import Indices, SceneTable
 from nmn.scene.vectorised import RULES, answer_table
-
-Tokens = tuple[int, ...]
 
 _FAILED = np.uint64(2**64 - 1)
 """The result of what fails."""

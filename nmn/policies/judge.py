@@ -90,7 +90,7 @@ class RulesJudge(Judge):
 def drawn_scenes(
     data: QuestionSet, rows: Int[Tensor, " batch"], count: int, generator: torch.Generator
 ) -> Scenes:
-    """For each question so many of the scenes that it is asked of."""
+    """For each question so many of the scenes that it is asked of, drawn with replacement."""
     asked = torch.from_numpy((data.asked[rows.cpu().numpy()] != NOWHERE).sum(axis=1))
     drawn = (asked[:, None] * torch.rand(len(rows), count, generator=generator)).long()
     places: Scenes = drawn.numpy()

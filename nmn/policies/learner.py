@@ -31,9 +31,9 @@ from nmn.policies.base import Memory, Policy
 from nmn.policies.decode import Decoded, Decoding, DecodingConfig
 from nmn.policies.judge import Judge, Judged, RulesJudge
 from nmn.policies.memory import ProgramMemory
-from nmn.policies.search import ProgramSearch, SearchConfig, Tokens, body
+from nmn.policies.search import ProgramSearch, SearchConfig, body
 from nmn.policies.spoken import Spoken
-from nmn.program.tokens import END, PAD
+from nmn.program.tokens import END, PAD, Tokens
 from nmn.progress import Stage, silent
 
 _NOTHING = "nothing"
@@ -117,6 +117,8 @@ class PolicyLearner(Trainable[Tensor]):
 
     def loss(self, batch: Int[Tensor, " batch"], generator: torch.Generator) -> Loss:
         """The loss on some questions: the sum of means over those that a part is about.
+
+        It counts as a step: schedules go on.
 
         Args:
             batch: their numbers.

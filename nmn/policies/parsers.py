@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Discriminator, Tag
+from pydantic import Tag
 
+from nmn.config import by_kind
 from nmn.data.vocabulary import WordVocabulary
 from nmn.errors import DataError
 from nmn.policies.base import Policy
@@ -12,19 +13,11 @@ from nmn.policies.seq2seq import Seq2Seq, Seq2SeqConfig
 from nmn.policies.transformer import Transformer, TransformerConfig
 from nmn.program.tokens import TokenVocabulary
 
-
-def _kind(values: object) -> object:
-    """An LSTM where none is named."""
-    if isinstance(values, dict):
-        return values.get("kind", "lstm")
-    return getattr(values, "kind", None)
-
-
 AnyParserConfig = Annotated[
     Annotated[Seq2SeqConfig, Tag("lstm")]
     | Annotated[TransformerConfig, Tag("transformer")]
     | Annotated[RetrievalConfig, Tag("retrieval")],
-    Discriminator(_kind),
+    by_kind("lstm"),
 ]
 
 ParserModel = Policy | Retrieval

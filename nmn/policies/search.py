@@ -20,10 +20,8 @@ from nmn.policies.decode import Decoding
 from nmn.policies.edits import Edits
 from nmn.policies.enumerate import short_programs
 from nmn.policies.spoken import program_said
-from nmn.program.tokens import END, PAD, TokenVocabulary
+from nmn.program.tokens import END, PAD, Tokens, TokenVocabulary
 from nmn.scene.table import SceneTable
-
-Tokens = tuple[int, ...]
 
 _LOOKED_UP = 2000
 """Scenes on which short programs are told apart."""
@@ -95,7 +93,10 @@ class ProgramSearch:
         rows: Int[Tensor, " batch"],
         generator: torch.Generator,
     ) -> dict[int, list[Tokens]]:
-        """Right programs of some questions, the most probable first.
+        """The simplest of the right programs that are found for some questions.
+
+        Tried are the most probable ones, those that are drawn, and what is one change away from
+        these.
 
         Args:
             memory: what `policy` made of these questions.

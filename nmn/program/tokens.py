@@ -13,6 +13,9 @@ PAD, START, END = 0, 1, 2
 """Indices of the tokens that are not steps."""
 SPECIAL = ("<pad>", "<start>", "<end>")
 
+Tokens = tuple[int, ...]
+"""Those of a program in prefix order, without `END`."""
+
 
 @dataclass(frozen=True)
 class TokenVocabulary:

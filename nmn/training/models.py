@@ -1,30 +1,22 @@
 """The models that can be trained, told apart by `kind`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Discriminator, Tag
+from pydantic import Tag
 from torch import nn
 
+from nmn.config import by_kind
 from nmn.domain import Domain
 from nmn.execution.base import Model
 from nmn.execution.induced import InducedConfig, InducedNetwork
 from nmn.execution.network import ModuleNetwork, ModuleNetworkConfig
 from nmn.perception.scene_parser import SceneParser, SceneParserConfig
 
-
-def _kind(values: Any) -> Any:
-    """A module network where none is named."""
-    if isinstance(values, Mapping):
-        return values.get("kind", "modules")
-    return getattr(values, "kind", None)
-
-
 AnyModelConfig = Annotated[
     Annotated[ModuleNetworkConfig, Tag("modules")]
     | Annotated[SceneParserConfig, Tag("scene_parser")]
     | Annotated[InducedConfig, Tag("induced")],
-    Discriminator(_kind),
+    by_kind("modules"),
 ]
 
 

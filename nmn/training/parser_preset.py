@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from nmn.config import Config, build, with_overrides
+from nmn.config import Config, build, by_kind, with_overrides
 from nmn.errors import ConfigError
 from nmn.execution.judging import ModulesJudgeConfig
 from nmn.generate.clevr import StatesWorldConfig
@@ -129,13 +129,6 @@ def _overlap(one: str, other: str) -> bool:
     return max(begin, first) < min(end, last)
 
 
-def _judge_kind(values: Any) -> Any:
-    """Rules where none is named."""
-    if isinstance(values, Mapping):
-        return values.get("kind", "rules")
-    return getattr(values, "kind", None)
-
-
 class ParserPreset(Config):
     """The training of a parser, resolved: everything that decides what comes out.
 
@@ -156,7 +149,7 @@ class ParserPreset(Config):
     learning: LearningConfig = LearningConfig()
     judge: Annotated[
         Annotated[RulesJudgeConfig, Tag("rules")] | Annotated[ModulesJudgeConfig, Tag("modules")],
-        Discriminator(_judge_kind),
+        by_kind("rules"),
     ] = RulesJudgeConfig()
     training: LoopConfig = LoopConfig()
 

@@ -33,7 +33,7 @@ _EXAMPLES = 5
 _WORDS = 5
 """Numbers of words that are one group."""
 
-Tokens = Int[np.ndarray, "question token"]
+Said = Int[np.ndarray, "question token"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Parsed:
         exact: whether it is the given program, in canonical form; None where none is given.
     """
 
-    tokens: Tokens
+    tokens: Said
     well_typed: Bool[np.ndarray, " question"]
     right: Bool[np.ndarray, " question"]
     exact: tuple[bool | None, ...]
@@ -213,7 +213,7 @@ def _rate(went_well: Bool[np.ndarray, " row"], clusters: Int[np.ndarray, " row"]
 @torch.no_grad()
 def _said(
     model: ParserModel, decoding: Decoding, questions: QuestionSet, width: int
-) -> Iterator[Tokens]:
+) -> Iterator[Said]:
     """The most probable program of each question, a batch at a time."""
     model.eval()
     device = next(chain(model.parameters(), model.buffers())).device

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nmn.domain import Domain
-from nmn.policies.edits import Edits, Tokens
+from nmn.policies.edits import Edits
+from nmn.program.tokens import Tokens
 from nmn.program.typecheck import answers_of, typecheck
 from tests.policies.made import answer_of, program_of, some_scenes, tokens_of, walks
 from tests.strategies import CLEVR, SHAPES

@@ -8,8 +8,8 @@ import torch
 from nmn.data.question_set import NOWHERE, QuestionSet
 from nmn.domain import Domain
 from nmn.policies.decode import Decoding, DecodingConfig
-from nmn.policies.search import ProgramSearch, SearchConfig, Tokens, body
-from nmn.program.tokens import END, PAD
+from nmn.policies.search import ProgramSearch, SearchConfig, body
+from nmn.program.tokens import END, PAD, Tokens
 from tests.policies.made import (
     TAUGHT,
     VOCABULARIES,
