@@ -57,9 +57,30 @@ def evaluate_parser(
         write_lines(predictions, predictions_of(questions, found))
     report = parser_report(questions, found)
     if as_json:
-        print_json({"checkpoint": str(folder), **asked.to_json(), **report})
+        print_json({"checkpoint": str(folder), **asked.to_json(), **as_evaluation(report)})
     else:
         print_parser_report(report)
+
+
+def as_evaluation(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A parser's report with answers where evaluations of models have them.
+
+    `accuracy`, `correct`, `total` and `interval` are those of the answers.
+    """
+    answers = report["accuracy"]
+    grouped = {
+        kind: {name: as_evaluation(group) for name, group in groups.items()}
+        for kind, groups in report.items()
+        if kind.startswith("by_")
+    }
+    return {
+        **report,
+        "accuracy": answers["rate"],
+        "correct": answers["successes"],
+        "total": answers["total"],
+        "interval": answers["interval"],
+        **grouped,
+    }
 
 
 def print_parser_report(report: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ def _train_model(preset: "TrainPreset", how: Options) -> None:
 
 
 def _train_parser(preset: "ParserPreset", how: Options) -> None:
-    from nmn.cli.evaluate_parser import print_parser_report
+    from nmn.cli.evaluate_parser import as_evaluation, print_parser_report
     from nmn.training.parser_report import report_on
     from nmn.training.parser_run import HowToRun, train_parser
     from nmn.training.question_data import held_out_questions
@@ -115,7 +115,7 @@ def _train_parser(preset: "ParserPreset", how: Options) -> None:
         report = report_on(checkpoint, tested, stage)
     made = checkpoint.made
     if how.as_json:
-        print_json({"checkpoint": str(how.folder), **made, "test": report})
+        print_json({"checkpoint": str(how.folder), **made, "test": as_evaluation(report)})
         return
     console.print(
         f"{how.folder}: trained in {made['seconds']:.1f} s, from {made['examples']} questions, "

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 
+from nmn.data.example import question_type
 from nmn.data.question_set import QuestionSet
 from nmn.errors import ConfigError
 from nmn.policies.base import Policy
@@ -21,7 +22,7 @@ from nmn.program.differences import KINDS, difference
 from nmn.program.tokens import PAD, TokenVocabulary
 from nmn.progress import Stage, silent
 from nmn.scene.plan import compile_tokens
-from nmn.training.metrics import clustered_interval
+from nmn.training.metrics import clustered_interval, natural_order
 from nmn.training.parser_checkpoint import ParserCheckpoint
 
 BATCH_SIZE = 256
@@ -140,21 +141,29 @@ def outcomes(found: Parsed) -> dict[str, str]:
 
 
 def parser_report(questions: QuestionSet, found: Parsed) -> dict[str, Any]:
-    """Rates with intervals, in all and by family and number of words; and `differences`."""
+    """Rates with intervals, in all and by family, type and number of words; and `differences`.
+
+    The type of a question is that of its given program.
+    """
     every, texts = list(range(len(questions))), clusters_of(questions)
-    families: dict[str, list[int]] = {}
-    lengths: dict[str, list[int]] = {}
-    for row in every:
+    groups: dict[str, dict[str, list[int]]] = {"by_family": {}, "by_type": {}, "by_words": {}}
+    for row, program in enumerate(questions.programs):
         if questions.families[row]:
-            families.setdefault(questions.families[row], []).append(row)
+            groups["by_family"].setdefault(questions.families[row], []).append(row)
+        if program is not None:
+            groups["by_type"].setdefault(question_type(program), []).append(row)
         begin = max(0, len(questions.words(row)) - 1) // _WORDS * _WORDS + 1
-        lengths.setdefault(f"{begin} to {begin + _WORDS - 1}", []).append(row)
-    ordered = sorted(lengths, key=lambda name: int(name.split()[0]))
+        groups["by_words"].setdefault(f"{begin} to {begin + _WORDS - 1}", []).append(row)
+    grouped = {
+        kind: {
+            name: _measures(found, rows[name], texts) for name in sorted(rows, key=natural_order)
+        }
+        for kind, rows in groups.items()
+    }
     return {
         "questions": len(questions),
         **_measures(found, every, texts),
-        "by_family": {name: _measures(found, families[name], texts) for name in sorted(families)},
-        "by_words": {name: _measures(found, lengths[name], texts) for name in ordered},
+        **grouped,
         "differences": _differences(questions, found),
     }
 

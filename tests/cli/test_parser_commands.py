@@ -50,8 +50,9 @@ def test_a_parser_is_trained_and_shown(run: Run, tmp_path: Path) -> None:
     assert made["checkpoint"] == "runs/parser-clevr"
     assert (made["examples"], made["programs"], made["steps"]) == (15, 15, 6)
     assert made["test"]["questions"] == 7
-    for measure in ("exact_match", "accuracy", "well_typed"):
+    for measure in ("exact_match", "well_typed"):
         assert made["test"][measure].keys() == RATES
+    assert made["test"]["accuracy"] == made["test"]["correct"] / 7
     assert (tmp_path / "runs" / "parser-clevr" / "log.jsonl").is_file()
     shown = json.loads(run("show", "parser-clevr", "--json").out)
     weights = weights_of(tmp_path / "runs" / "parser-clevr")
@@ -299,10 +300,13 @@ def test_a_parser_is_evaluated(run: Run, parser: Path) -> None:
     named = {"checkpoint": str(parser), "data": str(MINI), "split": "mini", "images": ":"}
     assert {name: report[name] for name in named} == named
     assert report["questions"] == 22
-    for measure in ("exact_match", "accuracy", "well_typed"):
+    assert (report["accuracy"], report["correct"], report["total"]) == (1.0, 22, 22)
+    assert 0 < report["interval"][0] < report["interval"][1] == 1
+    for measure in ("exact_match", "well_typed"):
         assert report[measure].keys() == RATES
         assert (report[measure]["successes"], report[measure]["total"]) == (22, 22)
-    assert sum(group["accuracy"]["total"] for group in report["by_words"].values()) == 22
+    for kind in ("by_words", "by_type"):
+        assert sum(group["total"] for group in report[kind].values()) == 22
     some = json.loads(run(*command, "--images", "2:", "--limit", "5", "--json").out)
     assert (some["questions"], some["images"], some["limit"]) == (5, "2:", 5)
     table = run(*command).out.splitlines()
