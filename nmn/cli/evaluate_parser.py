@@ -89,12 +89,12 @@ def print_parser_report(report: Mapping[str, Any]) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("questions", no_wrap=True)
-    for heading in ("total", *HEADINGS.values(), "95% interval of answers"):
-        table.add_column(heading, justify="right")
+    for heading in ("total", *HEADINGS.values(), "95% of answers"):
+        table.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
     groups = [("all", report)]
     groups += [(f"words: {name}", rates) for name, rates in report["by_words"].items()]
     families = sorted(report["by_family"].items(), key=lambda item: item[1]["accuracy"]["rate"])
-    groups += [(f"worst family: {name}", rates) for name, rates in families[:_WORST]]
+    groups += [(f"worst: {name}", rates) for name, rates in families[:_WORST]]
     for name, rates in groups:
         shares = [percent(rates[measure]["rate"]) for measure in HEADINGS]
         low, high = rates["accuracy"]["interval"]
