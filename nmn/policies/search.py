@@ -6,6 +6,7 @@ ones mean.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ _FEWEST = 8
 """Scenes of a question from which short programs that are right there are believed."""
 _ALTERNATIVES = 4
 """Short programs of a question at most, the shortest."""
+_SIMPLEST = 1000
+"""Programs of a question at most of which simpler ones are sought at once."""
 
 
 class SearchConfig(Config):
@@ -152,14 +155,16 @@ class ProgramSearch:
                 known = [*best.get(row, ()), *programs]
                 costs = {program: self.edits.cost(program) for program in known}
                 least = min(costs.values(), default=0)
-                best[row] = [program for program, cost in costs.items() if cost == least]
-            tried = [
+                simplest = (program for program, cost in costs.items() if cost == least)
+                best[row] = list(islice(simplest, _SIMPLEST))
+            # The same comes about in many ways: of n steps that change nothing, in n! orders.
+            tried = dict.fromkeys(
                 (row, shorter)
                 for row, programs in found.items()
-                for program in programs
+                for program in dict.fromkeys(programs)
                 if program in best[row]
                 for shorter in self.edits.shorter(program)
-            ]
+            )
             found = self._right([row for row, _ in tried], [shorter for _, shorter in tried])
             if not any(found.values()):
                 break

@@ -153,3 +153,16 @@ def test_questions_that_are_asked_seldom_are_not_trusted() -> None:
 def test_the_body_is_what_comes_before_the_end() -> None:
     assert body([5, 6, END, PAD]) == (5, 6)
     assert body(np.array([END, 5]).tolist()) == ()
+
+
+def test_many_steps_that_change_nothing_go_in_good_time(shapes: Domain) -> None:
+    """Of n of them any 2^n may be left, which come about in n! orders."""
+    data = question_set({"is red green": "exists(filter[red](filter[green](scene)))"})
+    search = search_of(data, room=40, samples=0, edits=0, beam=1)
+    colors = ("red", "green", "blue") * 5
+    said = "exists(" + "".join(f"filter[{color}](" for color in colors) + "scene" + ")" * 16
+    found = found_by(search, said, 0)[0]
+    assert found
+    assert all(is_right(program, data, 0) for program in found)
+    given = tokens_of("exists(filter[red](filter[green](scene)))", shapes)
+    assert {search.edits.cost(program) for program in found} == {search.edits.cost(given)}
