@@ -1,6 +1,8 @@
 """What learned parsers have in common: encoder-decoders that say programs token by token."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -74,6 +76,19 @@ class Policy(nn.Module, ABC):
     @abstractmethod
     def teacher_forced(self, memory: Memory, tokens: Int[Tensor, "batch step"]) -> Said:
         """What comes after each of `tokens`, the first of which is `START`; as `step` says it."""
+
+
+@contextmanager
+def without_dropout(policy: nn.Module) -> Iterator[None]:
+    """Within the `with`, all samples and scores are by one distribution; all else is as it was."""
+    dropping = [part for part in policy.modules() if isinstance(part, nn.Dropout) and part.training]
+    for part in dropping:
+        part.eval()
+    try:
+        yield
+    finally:
+        for part in dropping:
+            part.train()
 
 
 def shifted(tokens: Int[Tensor, "batch step"]) -> Int[Tensor, "batch step"]:

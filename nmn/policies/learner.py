@@ -27,7 +27,7 @@ from nmn.nn.policy_gradient import (
     reinforce,
 )
 from nmn.nn.trainable import Loss, Trainable
-from nmn.policies.base import Memory, Policy
+from nmn.policies.base import Memory, Policy, without_dropout
 from nmn.policies.decode import Decoded, Decoding, DecodingConfig
 from nmn.policies.judge import Judge, Judged, RulesJudge
 from nmn.policies.memory import ProgramMemory
@@ -51,6 +51,8 @@ class LearningConfig(Config):
         scenes: a reward is the mean over so many scenes (or pictures) of its question, drawn anew
             each time.
         memory: right programs remembered for each question; 0 for none.
+        cloning: for this share of training, at first, nothing is learned but the programs that are
+            given (a warm start).
         entropy: how much the entropy of what is said counts at first, and at the end of training;
             for `reinforce`.
         search: how right programs are searched for, for `marginal`.
@@ -61,6 +63,7 @@ class LearningConfig(Config):
     samples: int = Field(4, gt=0, le=1024)
     scenes: int = Field(1, gt=0, le=1024)
     memory: int = Field(0, ge=0, le=64)
+    cloning: float = Field(0.0, ge=0, le=1)
     entropy: tuple[float, float] = (0.0, 0.0)
     search: SearchConfig = SearchConfig()
 
@@ -151,11 +154,14 @@ class PolicyLearner(Trainable[Tensor]):
             if self.judge.learns:
                 judged = self.judge.judge(batch[chosen], given[chosen][:, None], generator)
                 parts |= _learned("modules_given", judged)
-        if not taught.all():
+        if not taught.all() and self._done >= self.config.cloning:
             chosen = (~taught).nonzero().squeeze(1)
             rows, its = batch[chosen], memory.rows(chosen)
             if self.config.estimator == "reinforce":
-                parts |= self._reinforce(rows, its, generator)
+                # What is drawn is scored by the distribution that it was drawn from.
+                with without_dropout(self.policy):
+                    read = self.policy.encode(trimmed(words[chosen]))
+                    parts |= self._reinforce(rows, read, generator)
             else:
                 self._find(rows, its, generator)
             if self.memory is not None:

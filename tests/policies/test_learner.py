@@ -142,6 +142,24 @@ def test_reinforce_is_as_by_hand(name: RewardBaselineName, shapes: Domain) -> No
         torch.testing.assert_close(learning.reward_baseline.average, 0.1 * rewards.mean())
 
 
+@pytest.mark.parametrize("name", ["self_critical", "leave_one_out"])
+def test_samples_are_scored_by_the_distribution_that_they_are_drawn_from(
+    name: RewardBaselineName,
+) -> None:
+    """Dropout drops something else each time: neither samples nor scores have any."""
+    data = none_given()
+    losses, policies = [], []
+    for dropout in (0.0, 0.6):
+        torch.manual_seed(0)
+        config = Seq2SeqConfig(hidden=32, embedding=16, dropout=dropout)
+        policy = Seq2Seq(words_in(data), TOKENS, config)
+        losses.append(learner(data, policy, reward_baseline=name).loss(ALL, generator()).parts)
+        policies.append(policy)
+    assert losses[0]["reinforce"] != 0
+    assert losses[0] == pytest.approx(losses[1])
+    assert policies[1].dropout.training
+
+
 def test_the_loss_is_the_sum_of_its_parts_each_a_mean_over_its_questions() -> None:
     data = question_set().without_programs(np.array([1, 2]))
     learning = learner(data, small(data), samples=20)
@@ -152,6 +170,13 @@ def test_the_loss_is_the_sum_of_its_parts_each_a_mean_over_its_questions() -> No
     assert set(loss.parts) == {"programs", "reinforce"}
     assert loss.parts["reinforce"] != 0
     assert loss.total.item() == pytest.approx(sum(loss.parts.values()))
+
+
+def test_at_first_nothing_but_given_programs_is_learned() -> None:
+    data = question_set().without_programs(np.array([1, 2, 3]))
+    learning = learner(data, small(data), steps=10, cloning=0.3)
+    named = [set(learning.loss(ALL, generator()).parts) for _ in range(5)]
+    assert named == [{"programs"}] * 3 + [{"programs", "reinforce"}] * 2
 
 
 def test_the_weight_of_the_entropy_goes_from_the_first_to_the_last() -> None:
