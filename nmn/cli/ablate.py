@@ -15,6 +15,7 @@ from nmn.cli.output import (
     print_json,
     progress_bar,
 )
+from nmn.errors import DataError
 
 
 def ablate(
@@ -44,13 +45,14 @@ def ablate(
     OUT/report.md has tables, intervals and tests; there are also CSV files and plots.
     """
     from nmn.resources import replacing
-    from nmn.training.ablation import jobs_of, load_ablation
+    from nmn.training.ablation import check_folders, jobs_of, load_ablation
     from nmn.training.ablation_report import ablation_report, files_of
     from nmn.training.grid import run_grid
 
     resolved = load_ablation(preset, overrides or ())
     folder = out or Path("runs") / Path(preset).stem
     jobs = jobs_of(resolved, folder)
+    check_folders(job for runs in jobs.values() for job in runs)
     with progress_bar(hidden=as_json) as stage:
         done = run_grid(
             [job for runs in jobs.values() for job in runs],
@@ -69,6 +71,8 @@ def ablate(
             stream.write(content)
     if as_json:
         print_json({"folder": str(folder), **report})
-        return
-    console.print((folder / "report.md").read_text(), markup=False)
-    console.print(f"written: {folder / 'report.md'}", markup=False)
+    else:
+        console.print((folder / "report.md").read_text(), markup=False)
+        console.print(f"written: {folder / 'report.md'}", markup=False)
+    if all(result.problem for result in done):
+        raise DataError(str(folder), f"every run failed, the first because: {done[0].problem}")

@@ -88,7 +88,7 @@ def print_parser_report(report: Mapping[str, Any]) -> None:
     from nmn.training.parser_report import HEADINGS
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("questions", no_wrap=True)
+    table.add_column("questions", overflow="fold")
     for heading in ("total", *HEADINGS.values(), "95% of answers"):
         table.add_column(heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
     groups = [("all", report)]

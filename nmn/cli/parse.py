@@ -87,10 +87,9 @@ def parse(
 
 
 def _learned(name: str) -> Learned:
-    from nmn.training.parser_checkpoint import parser_at
-    from nmn.training.stored import find_checkpoint
+    from nmn.training.parser_checkpoint import find_parser, parser_at
 
-    return parser_at(find_checkpoint(name))
+    return parser_at(find_parser(name))
 
 
 def _domain(name: str | None, learned: Learned | None, *, of_file: bool) -> Domain:

@@ -39,6 +39,7 @@ def train(
 ) -> None:
     """Train a model or a parser and write its checkpoint folder."""
     from nmn.training.parser_preset import ParserPreset, load_any_preset
+    from nmn.training.state import STATE
     from nmn.training.stored import finished
 
     resolved = load_any_preset(preset, overrides or ())
@@ -56,7 +57,9 @@ def train(
         else:
             _train_model(resolved, how)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{folder}: go on with --resume\n")
+        saved = (folder / STATE).is_file()
+        advice = "go on with --resume" if saved else "interrupted before a state was saved"
+        sys.stderr.write(f"{folder}: {advice}\n")
         raise
 
 

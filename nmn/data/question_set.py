@@ -43,6 +43,7 @@ class QuestionSet:
         scenes: all that any of them is asked of.
         asked: what each is asked of, by row in `scenes`; `NOWHERE` behind the last.
         answers: the right answer on each, as an index into the answers of the domain.
+        indices: the place of each in its file; `NOWHERE` where it is in none.
         pictures: of each scene, where they were asked for.
     """
 
@@ -53,6 +54,7 @@ class QuestionSet:
     scenes: SceneTable
     asked: Int[np.ndarray, "question scene"]
     answers: Int[np.ndarray, "question scene"]
+    indices: Int[np.ndarray, " question"]
     pictures: tuple[Picture, ...] | None = None
 
     def __len__(self) -> int:
@@ -111,6 +113,7 @@ class QuestionSet:
             SceneTable.of(tuple(scenes.values()), domain),
             asked=padded[0],
             answers=padded[1],
+            indices=np.array([example.question_index for example in first.values()]),
             pictures=tuple(kept.values()) if pictures else None,
         )
 
@@ -142,6 +145,7 @@ class QuestionSet:
             SceneTable.of([scene for part in sets for scene in part.scenes.scenes], domain),
             np.concatenate(asked),
             np.concatenate(answers),
+            np.concatenate([part.indices for part in sets]),
             _all_pictures(sets),
         )
 
@@ -159,6 +163,7 @@ class QuestionSet:
             programs=tuple(self.programs[row] for row in chosen),
             asked=self.asked[rows],
             answers=self.answers[rows],
+            indices=self.indices[rows],
         )
 
     def without_programs(self, rows: Rows) -> "QuestionSet":
@@ -179,6 +184,7 @@ class QuestionSet:
             programs=(*self.programs, *(program for _, program in known)),
             asked=np.pad(self.asked, room, constant_values=NOWHERE),
             answers=np.pad(self.answers, room, constant_values=NOWHERE),
+            indices=np.pad(self.indices, room[0], constant_values=NOWHERE),
         )
 
     def asked_of(self, most: int, rng: np.random.Generator, stage: Stage = silent) -> "QuestionSet":
@@ -253,6 +259,16 @@ class QuestionSet:
         found = run(plan, self.scenes, np.maximum(asked, 0)).answers
         right[there] = (found == wanted) & (asked != NOWHERE)
         return right
+
+    def answered(self, tokens: Int[np.ndarray, "question token"]) -> list[str | None]:
+        """What a program answers to each question on its first scene; None where it fails."""
+        plan, there = compile_tokens(tokens, self.domain)
+        found = run(plan, self.scenes, np.maximum(self.asked[there, 0], 0)).answers
+        said: list[str | None] = [None] * len(self)
+        for row, answer in zip(there.tolist(), found.tolist(), strict=True):
+            if answer >= 0 and self.asked[row, 0] != NOWHERE:
+                said[row] = self.domain.answers[answer]
+        return said
 
     def _all_right(self, plan: Plan, rows: Rows, scenes: slice) -> Bool[np.ndarray, " row"]:
         right = np.ones(len(rows), dtype=bool)

@@ -327,13 +327,13 @@ def given_programs(data: QuestionSet, spoken: Spoken, room: int) -> Int[Tensor, 
         ConfigError: one has more than `room` tokens.
     """
     given = torch.full((len(data), room + 1), PAD)
-    for row, program in enumerate(data.programs):
-        if program is not None:
-            tokens = spoken.of(program)
-            if len(tokens) > room:
-                problem = f"a program has {len(tokens)} tokens; nearest: {len(tokens)}"
-                raise ConfigError("decoding.room", problem)
-            given[row] = _padded(tokens, room)
+    said = {row: spoken.of(p) for row, p in enumerate(data.programs) if p is not None}
+    longest = max(map(len, said.values()), default=0)
+    if longest > room:
+        problem = f"a program has {longest} tokens; nearest: {longest}"
+        raise ConfigError("decoding.room", problem)
+    for row, tokens in said.items():
+        given[row] = _padded(tokens, room)
     return given
 
 

@@ -33,8 +33,13 @@ class Retrieval(nn.Module):
         self.words, self.tokens, self.config = words, tokens, config
         for name in ("questions", "programs"):
             self.register_buffer(name, torch.zeros(0, 1, dtype=torch.long))
+        for name, dtype in (("_known", torch.long), ("_rarity", None), ("_table", None)):
+            self.register_buffer(name, torch.zeros(0, dtype=dtype), persistent=False)
         self.questions: Tensor
         self.programs: Tensor
+        self._known: Tensor
+        self._rarity: Tensor
+        self._table: Tensor
 
     def learn(
         self, questions: Int[Tensor, "question word"], programs: Int[Tensor, "question step"]
@@ -85,5 +90,7 @@ class Retrieval(nn.Module):
         kinds = self._kinds(questions)
         place = torch.searchsorted(self._known, kinds.clamp_min(0)).clamp_max(len(self._known) - 1)
         weights = torch.where(self._known[place] == kinds, self._rarity[place], 0.0)
-        vectors = torch.zeros(len(questions), len(self._known)).scatter_add(1, place, weights)
+        vectors = self._rarity.new_zeros(len(questions), len(self._known)).scatter_add(
+            1, place, weights
+        )
         return functional.normalize(vectors, dim=1)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nmn.config import Config, build, merged, with_overrides
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, DataError
 from nmn.training.grid import Job
 from nmn.training.parser_preset import ParserPreset, build_preset
 from nmn.training.preset import read_preset
@@ -99,7 +99,7 @@ def load_ablation(name: str, overrides: Iterable[str] = ()) -> AblationPreset:
         UnknownNameError: neither a shipped preset nor a file.
         ConfigError: it is not valid, or an override is not.
     """
-    values = read_preset(name)
+    values = read_preset(name, "ablate")
     if values.get("kind") != "ablate":
         problem = f"a preset of kind {values.get('kind')}; wanted one of kind ablate"
         raise ConfigError(f"preset {name}", problem)
@@ -140,3 +140,15 @@ def jobs_of(preset: AblationPreset, out: Path) -> dict[Arm, list[Job]]:
             name = f"{arm.name},seed={seed}"
             jobs[arm].append(Job(name, folder, resolved.model_dump(mode="json")))
     return jobs
+
+
+def check_folders(jobs: Iterable[Job]) -> None:
+    """Whether there are the folders that runs learn from.
+
+    Raises:
+        DataError: one is missing.
+    """
+    for job in jobs:
+        folder = job.settings["data"]["folder"]
+        if folder is not None and not Path(folder).is_dir():
+            raise DataError(folder, f"no such folder (data.folder of {job.name})")

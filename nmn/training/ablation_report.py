@@ -18,7 +18,8 @@ from nmn.training.parser_report import HEADINGS, MEASURES
 
 _LEGEND = """\
 Means over seeds with 95% intervals (Student's t), on the questions kept for testing. They are \
-about other seeds, not other questions: where all seeds do equally well, the interval has no width.
+about other seeds: other initial weights and orders, and where questions are generated other ones \
+too. Where all seeds do equally well, the interval has no width.
 
 - exact match: the program is the stored one, in canonical form.
 - right answers: the program gives the right answer on the scene. A question that is asked of \

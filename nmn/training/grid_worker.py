@@ -14,10 +14,12 @@ from nmn.memory import keep_freed_memory
 from nmn.resources import write_text
 from nmn.training.grid import JOB, RESULT
 from nmn.training.log import log_lines, log_of
+from nmn.training.parser_checkpoint import load_parser
 from nmn.training.parser_preset import ParserPreset, build_preset
 from nmn.training.parser_report import MEASURES, clusters_of, outcomes, parsed_by, parser_report
 from nmn.training.parser_run import HowToRun, train_parser
 from nmn.training.question_data import held_out_questions
+from nmn.training.stored import finished
 
 CHECKPOINT = "checkpoint"
 """The checkpoint folder within that of a run."""
@@ -55,7 +57,10 @@ def _report(folder: Path, settings: dict[str, Any], device: str) -> dict[str, An
     if not isinstance(preset, ParserPreset):
         raise ConfigError("ablate", "a preset of a model; wanted that of a parser")
     questions = held_out_questions(preset)  # first, as training may take an hour
-    checkpoint = train_parser(preset, HowToRun(folder, resume=True, device=device))
+    if finished(folder, preset) is None:
+        train_parser(preset, HowToRun(folder, resume=True, device=device))
+    checkpoint = load_parser(folder)
+    checkpoint.model.to(device)
     found = parsed_by(checkpoint, questions)
     curve = [
         {key: line[key] for key in ("step", "seconds", *MEASURES) if key in line}

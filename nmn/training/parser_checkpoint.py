@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nmn.domain import Domain
-from nmn.errors import DataError
+from nmn.errors import DataError, UnknownNameError
 from nmn.parsing.base import BatchParser, Parser
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
@@ -15,7 +15,13 @@ from nmn.policies.parsers import ParserModel, build_parser
 from nmn.program.tokens import TokenVocabulary
 from nmn.training.checkpoint import INDUCED, Checkpoint, load_checkpoint, parser_of
 from nmn.training.parser_preset import ParserPreset
-from nmn.training.stored import Stored, find_checkpoint, read_stored, write_stored
+from nmn.training.stored import (
+    Stored,
+    checkpoint_folders,
+    find_checkpoint,
+    read_stored,
+    write_stored,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +92,28 @@ def parser_at(folder: Path) -> tuple[Parser, Domain]:
     return learned.parser, learned.model.tokens.domain
 
 
+def find_parser(name: str) -> Path:
+    """The folder of a checkpoint in which a parser was learned; see `find_checkpoint`.
+
+    Raises:
+        UnknownNameError: there is no checkpoint of that name; those of parsers are named.
+        DataError: it is a folder, and no checkpoint.
+    """
+    try:
+        return find_checkpoint(name)
+    except UnknownNameError as error:
+        known = {folder.name for folder in checkpoint_folders() if _has_parser(folder)}
+        raise UnknownNameError("learned parser", name, tuple(sorted(known))) from error
+
+
+def _has_parser(folder: Path) -> bool:
+    try:
+        stored = read_stored(folder)
+    except DataError:
+        return False
+    return isinstance(stored.preset, ParserPreset) or stored.parser == INDUCED
+
+
 def parser_for(checkpoint: Checkpoint, name: str | Path | None) -> Parser:
     """The parser whose programs a model executes: its own, or a learned one by folder or name.
 
@@ -95,7 +123,7 @@ def parser_for(checkpoint: Checkpoint, name: str | Path | None) -> Parser:
     """
     if name is None:
         return parser_of(checkpoint)
-    folder = find_checkpoint(str(name))
+    folder = find_parser(str(name))
     parser, domain = parser_at(folder)
     if domain != checkpoint.domain:
         problem = f"a parser of {domain.name} for a model of {checkpoint.domain.name}"

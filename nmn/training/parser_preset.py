@@ -83,7 +83,8 @@ class QuestionDataConfig(Config):
         generated: questions that are generated besides.
         recombined: how many more questions, with their programs, are made of phrases of those that
             have programs (see `nmn.generate.recombined`).
-        untidy: the share of these in which articles are missing or wrong.
+        untidy: the share of these whose articles are left out or changed at random, some of them
+            to what they were.
     """
 
     folder: Path | None = None
@@ -182,7 +183,7 @@ class ParserPreset(Config):
         return self
 
     @model_validator(mode="after")
-    def _curriculum_needs_no_programs(self) -> "ParserPreset":
+    def _curriculum_goes_by_words(self) -> "ParserPreset":
         if self.training.curriculum and self.training.curriculum_by != "words":
             raise ValueError("a curriculum of a parser goes by words; wanted curriculum_by = words")
         return self

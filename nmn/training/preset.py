@@ -147,12 +147,17 @@ def load_preset(name: str, overrides: Iterable[str] = ()) -> TrainPreset:
     return build(TrainPreset, values, f"preset {name}")
 
 
-def read_preset(name: str) -> dict[str, Any]:
-    """What the file of a preset says, and the shipped preset that it is based on."""
+def read_preset(name: str, kind: str = "train") -> dict[str, Any]:
+    """What the file of a preset says, and the shipped preset that it is based on.
+
+    Args:
+        kind: of the presets that are named where there is none of that name.
+    """
     files = preset_files()
     path = files.get(name) or Path(name)
     if not (name in files or name.endswith(".toml")):
-        raise UnknownNameError("preset", name, tuple(files))
+        known = tuple(known for known in files if read_preset(known).get("kind") == kind)
+        raise UnknownNameError("preset", name, known)
     values = read_toml(path)
     base = values.pop("base", None)
     if base is None:

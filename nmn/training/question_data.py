@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nmn.data.clevr_folder import read_clevr
+from nmn.data.clevr_folder import clevr_splits, read_clevr
 from nmn.data.question_set import QuestionSet, Rows
 from nmn.data.shapes import shapes_splits
 from nmn.domain import Domain
@@ -143,12 +143,14 @@ def questions_of(
         ConfigError: there is no question about such images.
         DataError: the folder cannot be read, or has another layout.
     """
-    if folder.is_dir() and shapes_splits(folder):
-        problem = (
-            "SHAPES' layout has no scenes, on which a parser's programs are executed; wanted"
-            " CLEVR's layout with scenes/ (nearest: nmn evaluate MODEL --parser PARSER --data ...)"
+    if not folder.is_dir():
+        raise DataError(str(folder), "no such folder")
+    if not clevr_splits(folder):
+        shapes = "SHAPES' layout has no scenes to execute programs on; " * bool(
+            shapes_splits(folder)
         )
-        raise DataError(str(folder), problem)
+        wanted = "wanted CLEVR's layout: questions/CLEVR_<split>_questions.json, and scenes/"
+        raise DataError(str(folder), f"{shapes}{wanted}")
     data = read_clevr(folder, split, pictures=size is not None, scenes=True)
     rows = select(data, images, limit, setting).rows
     if size is None:

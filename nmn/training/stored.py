@@ -135,12 +135,15 @@ def finished(folder: Path, preset: TrainPreset | ParserPreset) -> Stored | None:
     """What came of the training of a preset in a folder; None if it has not come to its end.
 
     Raises:
-        DataError: there is a checkpoint, and it is damaged.
+        DataError: there is a checkpoint, and it is damaged or of another preset.
     """
     if not (folder / _CONFIG).is_file() or (folder / STATE).is_file():
         return None
     stored = read_stored(folder)
-    return stored if stored.preset == preset else None
+    if stored.preset != preset:
+        problem = "a finished run of other settings; wanted another --out, or no --resume"
+        raise DataError(str(folder), problem)
+    return stored
 
 
 def find_checkpoint(name: str) -> Path:
@@ -155,9 +158,14 @@ def find_checkpoint(name: str) -> Path:
             return candidate
     if Path(name).is_dir():
         raise DataError(name, f"not a checkpoint: it has no {_CONFIG}")
-    folders = [*Path("runs").glob(f"*/{_CONFIG}"), *shipped_checkpoints().glob(f"*/{_CONFIG}")]
-    known = tuple(sorted({folder.parent.name for folder in folders}))
-    raise UnknownNameError("checkpoint", name, known)
+    known = {folder.name for folder in checkpoint_folders()}
+    raise UnknownNameError("checkpoint", name, tuple(sorted(known)))
+
+
+def checkpoint_folders() -> list[Path]:
+    """All checkpoints that can be found by name."""
+    roots = (Path("runs"), shipped_checkpoints())
+    return [path.parent for root in roots for path in sorted(root.glob(f"*/{_CONFIG}"))]
 
 
 def _dumps(values: Mapping[str, Any]) -> str:

@@ -127,10 +127,19 @@ def test_runs_that_fail_are_told_of(
     result = run("ablate", ablation, "--device", "cpu", "--out", "out", "--jobs", "2")
     text = (tmp_path / "out" / "report.md").read_text()
     assert text in result.out
+    assert result.code == 2
+    assert "out: every run failed, the first because: its process died (signal 9)" in result.err
     for arm in ARMS:
         assert f"| {arm} | 0 of 2 | - | - | - | - |" in text.splitlines()
         for seed in (0, 1):
             assert f"- {arm},seed={seed}: its process died (signal 9)" in text.splitlines()
+
+
+def test_a_folder_that_is_not_there_is_told_before_any_run(run: Run) -> None:
+    result = run("ablate", "ablate-parsers", "--set", "settings.data.folder=nowhere", "--out", "o")
+    assert (result.code, result.out) == (2, "")
+    assert "nowhere: no such folder (data.folder of parser=lstm,programs=all,seed=0)" in result.err
+    assert not Path("o").exists()
 
 
 BAD: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
@@ -180,7 +189,7 @@ def test_what_cannot_be_run_is_one_line_and_begins_nothing(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("parser-shaps", ("unknown preset 'parser-shaps'", "nearest: 'parser-shapes'")),
+        ("ablate-shaps", ("unknown preset 'ablate-shaps'", "nearest: 'ablate-shapes'")),
         ("parser-shapes", ("preset of kind train; wanted one of kind ablate",)),
         ("nowhere.toml", ("nowhere.toml: no such file",)),
     ],

@@ -121,5 +121,5 @@ def test_parsers_that_do_not_fit_are_one_line(run: Run, other: Path, picture: Pa
             run(*command, "--parser", other),
             f"error: {other}: a parser of clevr for a model of shapes",
         )
-        refused(run(*command, "--parser", "nobody"), "unknown checkpoint 'nobody'")
+        refused(run(*command, "--parser", "nobody"), "unknown learned parser 'nobody'")
         refused(run(*command, "--parser", "shapes"), "not a learned parser")

@@ -153,7 +153,7 @@ def test_what_is_no_ablation_is_told_in_one_line(
     tmp_path: Path, values: dict[str, Any], said: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {"kind": "ablate", "train": "parser-shapes", "axes": AXES, **values}
-    monkeypatch.setattr("nmn.training.ablation.read_preset", lambda name: whole)
+    monkeypatch.setattr("nmn.training.ablation.read_preset", lambda *_: whole)
     with pytest.raises(ConfigError) as caught:
         load_ablation(str(tmp_path / "a.toml"))
     line = str(caught.value)
@@ -205,5 +205,5 @@ def test_a_training_is_no_ablation() -> None:
 
 
 def test_an_unknown_ablation_names_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown preset 'parser-shaps'.*'parser-shapes'"):
-        load_ablation("parser-shaps")
+    with pytest.raises(UnknownNameError, match=r"unknown preset 'ablate-shaps'.*'ablate-shapes'"):
+        load_ablation("ablate-shaps")

@@ -106,6 +106,18 @@ def test_an_interrupted_training_goes_on_where_it_was(
     assert steps == [line["step"] for line in report["curve"]]
 
 
+def test_a_finished_training_is_only_tested_again(tmp_path: Path) -> None:
+    settings = shapes_preset("training.steps=2").model_dump(mode="json")
+    first = done(tmp_path, settings)
+    weights = tmp_path / CHECKPOINT / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    (tmp_path / RESULT).unlink()
+    again = done(tmp_path, settings)
+    assert weights.stat().st_mtime_ns == before
+    for name in ("outcomes", "exact_match", "curve"):
+        assert again["report"][name] == first["report"][name]
+
+
 PROBLEMS = [
     (
         "more programs than there are",

@@ -155,7 +155,7 @@ def test_names_of_parsers_are_those_of_checkpoints(
         nmn.load("shapes", parser=name).ask(question, PICTURE) for name in ("mine", knowing)
     )
     assert by_name.program == by_folder.program
-    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'min'.*'mine'"):
+    with pytest.raises(UnknownNameError, match=r"unknown learned parser 'min'.*'mine'"):
         nmn.load("shapes", parser="min")
 
 

@@ -112,7 +112,8 @@ def test_only_a_run_of_the_same_preset_is_finished(stored: Stored) -> None:
     assert found is not None
     assert found.made["data"] == "x"
     other = stored.preset.model_copy(update={"seed": stored.preset.seed + 1})
-    assert finished(stored.folder, other) is None
+    with pytest.raises(DataError, match="a finished run of other settings"):
+        finished(stored.folder, other)
     (stored.folder / "resume").mkdir()
     (stored.folder / "resume" / "state.safetensors").write_bytes(b"")
     assert finished(stored.folder, stored.preset) is None
