@@ -1,0 +1,78 @@
+"""What the models beside module networks have in common: they reason from cells and words to answers.
+
+A reasoner is given what a picture shows, cell by cell, and what is asked, and says how much speaks
+for each answer. It knows nothing of programs.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from nmn.nn.features import Features
+from nmn.nn.question_encoder import EncodedQuestions
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Questions about pictures.
+
+    Attributes:
+        features: of each picture, once.
+        picture: for each question, the index of its picture.
+        questions: as a whole, and word by word.
+    """
+
+    features: Features
+    picture: Int[Tensor, " batch"]
+    questions: EncodedQuestions
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+    @property
+    def present(self) -> Bool[Tensor, "batch cell"]:
+        """Which cells the picture of each question has."""
+        return self.features.present[self.picture]
+
+    def placed(self) -> Float[Tensor, "picture cell channel"]:
+        """What is seen in each cell of a picture, and behind it where that is."""
+        return torch.cat([self.features.values, self.features.positions], 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Reasoning:
+    """What a reasoner says.
+
+    Attributes:
+        logits: of each answer.
+        attention: how much of each cell was looked at in each step, where that can be said.
+        log_probability: of what was drawn by chance on the way, where something was.
+    """
+
+    logits: Float[Tensor, "batch answer"]
+    attention: Float[Tensor, "batch step cell"] | None = None
+    log_probability: Float[Tensor, " batch"] | None = None
+
+
+class Reasoner(nn.Module, ABC):
+    """From cells and words to answers."""
+
+    @abstractmethod
+    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+        """Answer questions; what is drawn by chance in training comes from `generator`."""
+
+
+def layers(*units: int, dropout: float = 0.0) -> nn.Sequential:
+    """Linear layers with ReLU between them, and dropout before the last."""
+    parts: list[nn.Module] = []
+    for place, (before, after) in enumerate(zip(units, units[1:], strict=False)):
+        last = place == len(units) - 2
+        if last and dropout:
+            parts.append(nn.Dropout(dropout))
+        parts.append(nn.Linear(before, after))
+        if not last:
+            parts.append(nn.ReLU())
+    return nn.Sequential(*parts)

@@ -1,0 +1,93 @@
+"""Graph networks over cells or objects, in three flavours, for one or more rounds.
+
+`convolutional` (Kipf and Welling 2017), `attentional` (Velickovic et al. 2018) and `message_passing`
+(Gilmer et al. 2017; Battaglia et al. 2018), all on the blocks of `nmn.nn.graph`. Every node hears
+every other one, and what is asked is known to all.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
+from nmn.config import Config
+from nmn.nn.features import FeatureSize
+from nmn.nn.graph import (
+    AdditiveHearing,
+    Graph,
+    GraphBlock,
+    Hearing,
+    Joined,
+    MeanHearing,
+    PairHearing,
+    total,
+)
+
+Flavour = Literal["convolutional", "attentional", "message_passing"]
+
+
+class GraphNetworkConfig(Config):
+    """Sizes.
+
+    Attributes:
+        flavour: what nodes hear.
+        rounds: one after the other.
+        units: of a node.
+        heads: of attention.
+        messages: layers of the network of a message.
+        hidden: units of the layer before the answers.
+        dropout: before the last layer, in training.
+    """
+
+    kind: Literal["graph_network"] = "graph_network"
+    flavour: Flavour = "message_passing"
+    rounds: int = Field(2, gt=0, le=64)
+    units: int = Field(128, gt=0, le=4096)
+    heads: int = Field(4, gt=0, le=64)
+    messages: int = Field(2, gt=0, le=16)
+    hidden: int = Field(256, gt=0, le=8192)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_share_units(self) -> "GraphNetworkConfig":
+        if self.units % self.heads:
+            raise ValueError(f"units {self.units}; wanted a multiple of heads ({self.heads})")
+        return self
+
+
+class GraphNetwork(Reasoner):
+    """Rounds of hearing and changing, and layers upon the sum of all nodes and the question."""
+
+    def __init__(
+        self, size: FeatureSize, asked: int, answers: int, config: GraphNetworkConfig
+    ) -> None:
+        super().__init__()
+        units = config.units
+        self.cell = nn.Linear(size.channels + 2, units)
+        self.question = nn.Linear(asked, units, bias=False)
+        self.rounds = nn.Sequential(
+            *(
+                GraphBlock(_hearing(config, asked), Joined(units, units, asked, units))
+                for _ in range(config.rounds)
+            )
+        )
+        self.say = layers(units + asked, config.hidden, answers, dropout=config.dropout)
+
+    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+        """See `Reasoner`."""
+        whole, there = asked.questions.whole, asked.present
+        nodes = self.cell(asked.placed())[asked.picture] + self.question(whole)[:, None]
+        graph = self.rounds(Graph(nodes.relu() * there[:, :, None], there, whole))
+        mean = total(graph) / there.sum(1, keepdim=True).clamp_min(1)
+        return Reasoning(self.say(torch.cat([mean, whole], 1)))
+
+
+def _hearing(config: GraphNetworkConfig, asked: int) -> Hearing:
+    units = config.units
+    if config.flavour == "convolutional":
+        return MeanHearing(units, units)
+    if config.flavour == "attentional":
+        return AdditiveHearing(units, units, config.heads)
+    return PairHearing(units, asked, (units,) * config.messages)

@@ -1,0 +1,108 @@
+"""Hard attention: a few cells are chosen, and only these are reasoned about.
+
+- `norm`: the cells whose features are longest once they know the question (Malinowski et al. 2018,
+  Learning visual question answering by bootstrapping hard attention, section 3.2). The gradient
+  goes through the chosen cells, and makes what helps longer.
+- `straight_through`: the cells of the highest scores; the gradient takes the choice for the
+  softmax of the scores (Bengio et al. 2013).
+- `reinforce`: in training cells are drawn without replacement by the scores (Xu et al. 2015,
+  section 4.1, with the reward of a right answer); what the draw was worth is told by the model's
+  loss.
+
+What reasons about them is any other reasoner: a relation network, a Transformer.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nmn.baselines.base import Asked, Reasoner, Reasoning
+from nmn.nn.features import Features
+
+Choice = Literal["norm", "straight_through", "reinforce"]
+
+_NOWHERE = -1e30
+"""The score of what is not there."""
+
+
+def chosen_count(cells: int, share: float) -> int:
+    """How many of so many cells are chosen."""
+    return max(1, math.ceil(share * cells))
+
+
+class HardAttention(Reasoner):
+    """Another reasoner that sees the chosen cells alone.
+
+    Args:
+        channels: of cells, without their places.
+        asked: units of questions.
+        share: of the cells that are chosen.
+        behind: what reasons about them.
+    """
+
+    def __init__(
+        self, channels: int, asked: int, share: float, choice: Choice, behind: Reasoner
+    ) -> None:
+        super().__init__()
+        self.share, self.choice, self.behind = share, choice, behind
+        self.cell = nn.Linear(channels + 2, channels)
+        self.question = nn.Linear(asked, channels)
+        self.score = None if choice == "norm" else nn.Linear(channels, 1)
+
+    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+        """See `Reasoner`; the attention is 1 for chosen cells and 0 for others."""
+        features, rows = asked.features, torch.arange(len(asked), device=asked.picture.device)
+        joint = (
+            self.cell(asked.placed())[asked.picture] + self.question(asked.questions.whole)[:, None]
+        ).relu()
+        scores = joint.norm(dim=2) if self.score is None else self.score(joint).squeeze(2)
+        scores = scores.masked_fill(~asked.present, _NOWHERE)
+        count = chosen_count(scores.shape[1], self.share)
+        drawn = self.choice == "reinforce" and self.training
+        chosen = _drawn(scores, count, generator) if drawn else scores.topk(count, dim=1).indices
+        log_probability = _in_order(scores, chosen) if drawn else None
+        values = _picked(joint, chosen)
+        if self.choice == "straight_through":
+            weights = scores.softmax(1).gather(1, chosen)
+            values = values * (1 + weights - weights.detach())[:, :, None]
+        seen = Features(
+            values,
+            _picked(features.positions[asked.picture], chosen),
+            asked.present.gather(1, chosen),
+        )
+        told = self.behind(Asked(seen, rows, asked.questions), generator)
+        mask = torch.zeros_like(scores).scatter(1, chosen, 1.0)
+        return Reasoning(told.logits, mask[:, None], log_probability)
+
+
+def _picked(
+    values: Float[Tensor, "batch cell channel"], chosen: Int[Tensor, "batch some"]
+) -> Float[Tensor, "batch some channel"]:
+    return values.gather(1, chosen[:, :, None].expand(-1, -1, values.shape[2]))
+
+
+def _drawn(
+    scores: Float[Tensor, "batch cell"], count: int, generator: torch.Generator | None
+) -> Int[Tensor, "batch some"]:
+    """Cells without replacement, each by the softmax of those that are left.
+
+    The highest of scores with Gumbel noise (Kool et al. 2019, Stochastic beams and where to find
+    them).
+    """
+    noise = torch.rand(scores.shape, generator=generator).clamp_min(1e-20).log_().neg_().log_()
+    return (scores.detach() - noise.to(scores.device)).topk(count, dim=1).indices
+
+
+def _in_order(
+    scores: Float[Tensor, "batch cell"], chosen: Int[Tensor, "batch some"]
+) -> Float[Tensor, " batch"]:
+    """The log-probability of drawing cells in an order without replacement (Plackett and Luce)."""
+    picked = scores.gather(1, chosen)
+    left = torch.zeros_like(scores).scatter(1, chosen, -torch.inf)
+    others = (scores + left).logsumexp(1, keepdim=True)
+    # What is left when a cell is drawn: the others, it itself and all that are drawn after it.
+    behind = torch.cat([others, picked.flip(1)], 1).logcumsumexp(1)[:, 1:].flip(1)
+    return (picked - behind).sum(1)

@@ -1,0 +1,96 @@
+"""What a network says of all pairs of cells, summed, in bounded memory.
+
+The relation network (Santoro et al. 2017) sums `g(o_i, o_j, q)` over all pairs of objects. Built
+as it is written, with all concatenations in one tensor, most of the time goes into the first layer
+and most of the memory into tensors of a row a pair. Here the first layer is worked out where it is
+cheap: `W [o_i; o_j; q] = A o_i + B o_j + C q`, the first two once for each cell of a picture and
+the last once for each question. The other layers see some pairs at a time, which stay in the
+processor's caches, and in training are worked out once more when the gradient comes by.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+_AT_ONCE = 1 << 20
+"""Numbers of one layer that are in memory together: some megabytes."""
+
+
+class PairSums(nn.Module):
+    """For each cell the sum of `g(cell, other, question)` over all others and itself.
+
+    `g` has linear layers, each followed by ReLU.
+
+    Args:
+        channels: of cells.
+        asked: of questions; 0 where pairs are looked at without.
+        units: of each layer of `g`.
+        at_once: numbers of one layer that are in memory together, at most, where that is more than
+            those of one cell with all others.
+    """
+
+    def __init__(
+        self, channels: int, asked: int, units: Sequence[int], at_once: int = _AT_ONCE
+    ) -> None:
+        super().__init__()
+        first = units[0]
+        self.one = nn.Linear(channels, first, bias=False)
+        self.other = nn.Linear(channels, first, bias=False)
+        self.question = nn.Linear(asked, first)
+        self.layers = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(units, units[1:], strict=False)
+        )
+        self.at_once = at_once
+        self._reset(channels, asked)
+
+    def forward(
+        self,
+        values: Float[Tensor, "picture cell channel"],
+        present: Bool[Tensor, "picture cell"],
+        picture: Int[Tensor, " batch"],
+        question: Float[Tensor, "batch asked"],
+    ) -> Float[Tensor, "batch cell unit"]:
+        """The sums for the cells of the picture of each question; 0 for cells that are not there."""
+        one, other = self.one(values), self.other(values)
+        asked, there = self.question(question), present.to(values.dtype)
+        cells, wide = values.shape[1], max(layer.out_features for layer in (self.one, *self.layers))
+        some = max(1, self.at_once // (cells * wide))
+        sums = []
+        for row, index in enumerate(picture.tolist()):
+            mine = one[index] + asked[row]
+            for begin in range(0, cells, some):
+                part = mine[begin : begin + some]
+                if torch.is_grad_enabled():
+                    said = checkpoint(
+                        self._sums, part, other[index], there[index], use_reentrant=False
+                    )
+                else:
+                    said = self._sums(part, other[index], there[index])
+                sums.append(said)
+        whole = torch.cat(sums).view(len(picture), cells, -1)
+        return whole * there[picture][:, :, None]
+
+    def _sums(
+        self,
+        one: Float[Tensor, "some unit"],
+        other: Float[Tensor, "cell unit"],
+        there: Float[Tensor, " cell"],
+    ) -> Float[Tensor, "some last"]:
+        """The sums of some cells of one picture for one question."""
+        said = (one[:, None] + other).relu_()
+        for layer in self.layers:
+            said = layer(said).relu_()
+        return torch.einsum("c,scu->su", there, said)
+
+    def _reset(self, channels: int, asked: int) -> None:
+        """Weights as if the first layer were one over the whole concatenation."""
+        whole = nn.Linear(2 * channels + asked, self.one.out_features)
+        with torch.no_grad():
+            one, other, question = whole.weight.split((channels, channels, asked), dim=1)
+            self.one.weight.copy_(one)
+            self.other.weight.copy_(other)
+            self.question.weight.copy_(question)
+            self.question.bias.copy_(whole.bias)
