@@ -1,4 +1,4 @@
-"""What the models beside module networks have in common: they reason from cells and words to answers.
+"""What the models beside module networks have in common.
 
 A reasoner is given what a picture shows, cell by cell, and what is asked, and says how much speaks
 for each answer. It knows nothing of programs.
@@ -6,6 +6,7 @@ for each answer. It knows nothing of programs.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,11 +24,13 @@ class Asked:
         features: of each picture, once.
         picture: for each question, the index of its picture.
         questions: as a whole, and word by word.
+        generator: what is drawn by chance in training comes from it.
     """
 
     features: Features
     picture: Int[Tensor, " batch"]
     questions: EncodedQuestions
+    generator: torch.Generator | None = None
 
     def __len__(self) -> int:
         return len(self.picture)
@@ -61,14 +64,14 @@ class Reasoner(nn.Module, ABC):
     """From cells and words to answers."""
 
     @abstractmethod
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
-        """Answer questions; what is drawn by chance in training comes from `generator`."""
+    def forward(self, asked: Asked) -> Reasoning:
+        """Answer questions."""
 
 
 def layers(*units: int, dropout: float = 0.0) -> nn.Sequential:
     """Linear layers with ReLU between them, and dropout before the last."""
     parts: list[nn.Module] = []
-    for place, (before, after) in enumerate(zip(units, units[1:], strict=False)):
+    for place, (before, after) in enumerate(pairwise(units)):
         last = place == len(units) - 2
         if last and dropout:
             parts.append(nn.Dropout(dropout))

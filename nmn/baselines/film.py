@@ -57,7 +57,7 @@ class FilmBlock(nn.Module):
         shift: Float[Tensor, "batch channel"],
     ) -> Float[Tensor, "batch channel height width"]:
         """The maps afterwards."""
-        before = self.first(torch.cat([maps, places], 1)).relu()
+        before: Tensor = self.first(torch.cat([maps, places], 1)).relu()
         after = self.norm(self.second(before))
         changed = (1 + scale)[:, :, None, None] * after + shift[:, :, None, None]
         return before + changed.relu()
@@ -81,11 +81,11 @@ class Film(Reasoner):
         self.leave = nn.Conv2d(channels + 2, config.classifier, 1)
         self.say = layers(config.classifier, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         grid = asked.features.grid
         assert grid is not None
-        placed = asked.placed().transpose(1, 2).unflatten(2, grid)
+        placed = asked.placed().transpose(1, 2).reshape(-1, self.enter.in_channels, *grid)
         # What does not depend on the question is worked out once for each picture.
         maps = self.enter(placed).relu()[asked.picture]
         places = placed[asked.picture, -2:]

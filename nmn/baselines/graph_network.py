@@ -1,8 +1,8 @@
 """Graph networks over cells or objects, in three flavours, for one or more rounds.
 
-`convolutional` (Kipf and Welling 2017), `attentional` (Velickovic et al. 2018) and `message_passing`
-(Gilmer et al. 2017; Battaglia et al. 2018), all on the blocks of `nmn.nn.graph`. Every node hears
-every other one, and what is asked is known to all.
+`convolutional` (Kipf and Welling 2017), `attentional` (Velickovic et al. 2018) and
+`message_passing` (Gilmer et al. 2017; Battaglia et al. 2018), all on the blocks of `nmn.nn.graph`.
+Every node hears every other one, and what is asked is known to all.
 """
 
 from typing import Literal
@@ -75,7 +75,7 @@ class GraphNetwork(Reasoner):
         )
         self.say = layers(units + asked, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         whole, there = asked.questions.whole, asked.present
         nodes = self.cell(asked.placed())[asked.picture] + self.question(whole)[:, None]

@@ -13,6 +13,7 @@ What reasons about them is any other reasoner: a relation network, a Transformer
 """
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -52,18 +53,19 @@ class HardAttention(Reasoner):
         self.question = nn.Linear(asked, channels)
         self.score = None if choice == "norm" else nn.Linear(channels, 1)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`; the attention is 1 for chosen cells and 0 for others."""
         features, rows = asked.features, torch.arange(len(asked), device=asked.picture.device)
-        joint = (
-            self.cell(asked.placed())[asked.picture] + self.question(asked.questions.whole)[:, None]
-        ).relu()
+        told = self.question(asked.questions.whole)
+        joint = (self.cell(asked.placed())[asked.picture] + told[:, None]).relu()
         scores = joint.norm(dim=2) if self.score is None else self.score(joint).squeeze(2)
         scores = scores.masked_fill(~asked.present, _NOWHERE)
         count = chosen_count(scores.shape[1], self.share)
-        drawn = self.choice == "reinforce" and self.training
-        chosen = _drawn(scores, count, generator) if drawn else scores.topk(count, dim=1).indices
-        log_probability = _in_order(scores, chosen) if drawn else None
+        if self.choice == "reinforce" and self.training:
+            chosen = _drawn(scores, count, asked.generator)
+            log_probability = _in_order(scores, chosen)
+        else:
+            chosen, log_probability = scores.topk(count, dim=1).indices, None
         values = _picked(joint, chosen)
         if self.choice == "straight_through":
             weights = scores.softmax(1).gather(1, chosen)
@@ -73,9 +75,9 @@ class HardAttention(Reasoner):
             _picked(features.positions[asked.picture], chosen),
             asked.present.gather(1, chosen),
         )
-        told = self.behind(Asked(seen, rows, asked.questions), generator)
+        said = self.behind(replace(asked, features=seen, picture=rows))
         mask = torch.zeros_like(scores).scatter(1, chosen, 1.0)
-        return Reasoning(told.logits, mask[:, None], log_probability)
+        return Reasoning(said.logits, mask[:, None], log_probability)
 
 
 def _picked(

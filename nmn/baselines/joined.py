@@ -51,7 +51,7 @@ class Joined(Reasoner):
         before = cells * size.channels + asked
         self.say = layers(before, *config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         seen = asked.features.values.flatten(1) if self.flat else _pooled(asked.features)
         return Reasoning(self.say(torch.cat([seen[asked.picture], asked.questions.whole], 1)))

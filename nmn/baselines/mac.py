@@ -58,7 +58,7 @@ class Mac(Reasoner):
         self.first_memory = nn.Parameter(torch.zeros(units))
         self.say = layers(2 * units, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         batch, there = len(asked), asked.present
         cells = self.cell(asked.placed())

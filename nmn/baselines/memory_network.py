@@ -4,6 +4,7 @@ Sukhbaatar et al. (2015, section 2), each cell a memory: `p = softmax(u A x)`, `
 `u' = u + o`, with the adjacent weights of section 2.2 (`A` of a hop is `C` of the one before).
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -44,12 +45,12 @@ class MemoryNetwork(Reasoner):
         )
         self.say = layers(asked, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         cells, there, known = asked.placed(), asked.present, asked.questions.whole
         memories = [memory(cells)[asked.picture] for memory in self.memories]
         weights = []
-        for key, value in zip(memories, memories[1:], strict=False):
+        for key, value in pairwise(memories):
             scores = torch.bmm(key, known[:, :, None]).squeeze(2) / known.shape[1] ** 0.5
             weights.append(masked_softmax(scores, there))
             known = known + seen(weights[-1], value)

@@ -5,7 +5,6 @@ The LSTM of the CLEVR paper (Johnson et al. 2017, section 5.1): layers upon its 
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 
 from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
@@ -32,6 +31,6 @@ class QuestionOnly(Reasoner):
         super().__init__()
         self.say = layers(asked, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`; nothing of the picture is looked at."""
         return Reasoning(self.say(asked.questions.whole))

@@ -7,7 +7,6 @@ memory is told in `nmn.nn.pairs`.
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 
 from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
@@ -41,7 +40,7 @@ class RelationNetwork(Reasoner):
         self.pairs = PairSums(size.channels + 2, asked, config.pairs)
         self.say = layers(config.pairs[-1], *config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         there = asked.features.present
         sums = self.pairs(asked.placed(), there, asked.picture, asked.questions.whole)

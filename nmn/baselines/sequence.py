@@ -1,9 +1,9 @@
 """The early sequence answerer: answers are said word by word.
 
-Malinowski et al. (2015, Ask your neurons, section 3) feed the picture with each word of the question
-to an LSTM, which then says the words of the answer, one after the other, until it says that it is
-done. Here the answers of the domain are all that can be said: each is as probable as its words and
-its end are, one after the other, and these probabilities are made to be 1 together.
+Malinowski et al. (2015, Ask your neurons, section 3) feed the picture with each word of the
+question to an LSTM, which then says the words of the answer, one after the other, until it says
+that it is done. Here the answers of the domain are all that can be said: each is as probable as its
+words and its end are, and these probabilities are made to be 1 together.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class SequenceAnswerer(Reasoner):
         self.lstm = nn.LSTM(config.embedding, config.units, batch_first=True)
         self.say = nn.Linear(config.units, len(words) + 1)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`; the logit of an answer is its log-probability."""
         features, tokens = asked.features, self.tokens
         there = features.present[:, :, None]

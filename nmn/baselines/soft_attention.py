@@ -47,7 +47,7 @@ class SoftAttention(Reasoner):
         before = config.glimpses * channels + asked
         self.say = layers(before, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         cells, whole = asked.placed(), asked.questions.whole
         there = asked.features.present

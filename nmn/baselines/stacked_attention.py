@@ -47,7 +47,7 @@ class StackedAttention(Reasoner):
         )
         self.say = layers(asked, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         cells = self.cell(asked.placed()).tanh()
         there, known, weights = asked.features.present, asked.questions.whole, []

@@ -60,7 +60,7 @@ class Transformer(Reasoner):
         self.norm = nn.LayerNorm(units)
         self.say = layers(units, config.hidden, answers, dropout=config.dropout)
 
-    def forward(self, asked: Asked, generator: torch.Generator | None = None) -> Reasoning:
+    def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`."""
         questions, there = asked.questions, asked.present
         first, words, cells = self.kinds

@@ -84,7 +84,8 @@ class MeanHearing(Hearing):
     def forward(self, graph: Graph) -> Float[Tensor, "graph node heard"]:
         """See `Hearing`; zeros where nobody is heard."""
         heard = graph.heard.to(graph.nodes.dtype)
-        return (heard @ self.say(graph.nodes)) / heard.sum(2, keepdim=True).clamp_min(1)
+        said: Tensor = self.say(graph.nodes)
+        return (heard @ said) / heard.sum(2, keepdim=True).clamp_min(1)
 
 
 class AdditiveHearing(Hearing):
@@ -132,7 +133,8 @@ class DotHearing(Hearing):
         )
         scores = ask @ answer.transpose(2, 3) / math.sqrt(ask.shape[-1])
         weights = masked_softmax(scores, graph.heard[:, None].expand_as(scores))
-        return self.join((weights @ said).transpose(1, 2).flatten(2))
+        joined: Tensor = self.join((weights @ said).transpose(1, 2).flatten(2))
+        return joined
 
 
 class PairHearing(Hearing):
@@ -155,7 +157,8 @@ class PairHearing(Hearing):
         if graph.edges is not None:
             raise ShapeError("graph.edges", "None, as all hear all", "edges")
         rows = torch.arange(len(graph.nodes), device=graph.nodes.device)
-        return self.pairs(graph.nodes, graph.present, rows, graph.whole)
+        sums: Tensor = self.pairs(graph.nodes, graph.present, rows, graph.whole)
+        return sums
 
 
 class Change(nn.Module, ABC):
@@ -172,7 +175,9 @@ class Replaced(Change):
     """A node becomes what it has heard."""
 
     def forward(
-        self, graph: Graph, heard: Float[Tensor, "graph node heard"]
+        self,
+        graph: Graph,  # noqa: ARG002 - what it was is forgotten
+        heard: Float[Tensor, "graph node heard"],
     ) -> Float[Tensor, "graph node heard"]:
         """See `Change`."""
         return heard
@@ -193,7 +198,9 @@ class Joined(Change):
         self, graph: Graph, heard: Float[Tensor, "graph node heard"]
     ) -> Float[Tensor, "graph node after"]:
         """See `Change`."""
-        changed = self.node(graph.nodes) + self.heard(heard) + self.whole(graph.whole)[:, None]
+        changed: Tensor = (
+            self.node(graph.nodes) + self.heard(heard) + self.whole(graph.whole)[:, None]
+        )
         changed = self.norm(changed).relu_()
         return graph.nodes + changed if self.residual else changed
 
@@ -214,7 +221,8 @@ class TransformerChange(Change):
     ) -> Float[Tensor, "graph node unit"]:
         """See `Change`."""
         nodes = graph.nodes + heard
-        return nodes + self.second(self.first(self.norm(nodes)).relu())
+        after: Tensor = nodes + self.second(self.first(self.norm(nodes)).relu())
+        return after
 
 
 class GraphBlock(nn.Module):

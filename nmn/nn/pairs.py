@@ -9,6 +9,7 @@ processor's caches, and in training are worked out once more when the gradient c
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,9 +41,7 @@ class PairSums(nn.Module):
         self.one = nn.Linear(channels, first, bias=False)
         self.other = nn.Linear(channels, first, bias=False)
         self.question = nn.Linear(asked, first)
-        self.layers = nn.ModuleList(
-            nn.Linear(before, after) for before, after in zip(units, units[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(units))
         self.at_once = at_once
         self._reset(channels, asked)
 
@@ -53,7 +52,7 @@ class PairSums(nn.Module):
         picture: Int[Tensor, " batch"],
         question: Float[Tensor, "batch asked"],
     ) -> Float[Tensor, "batch cell unit"]:
-        """The sums for the cells of the picture of each question; 0 for cells that are not there."""
+        """The sums for the cells of the picture of each question; 0 for those not there."""
         one, other = self.one(values), self.other(values)
         asked, there = self.question(question), present.to(values.dtype)
         cells, wide = values.shape[1], max(layer.out_features for layer in (self.one, *self.layers))
@@ -89,8 +88,7 @@ class PairSums(nn.Module):
         """Weights as if the first layer were one over the whole concatenation."""
         whole = nn.Linear(2 * channels + asked, self.one.out_features)
         with torch.no_grad():
-            one, other, question = whole.weight.split((channels, channels, asked), dim=1)
-            self.one.weight.copy_(one)
-            self.other.weight.copy_(other)
-            self.question.weight.copy_(question)
+            self.one.weight.copy_(whole.weight[:, :channels])
+            self.other.weight.copy_(whole.weight[:, channels : 2 * channels])
+            self.question.weight.copy_(whole.weight[:, 2 * channels :])
             self.question.bias.copy_(whole.bias)
