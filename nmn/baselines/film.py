@@ -58,7 +58,7 @@ class FilmBlock(nn.Module):
     ) -> Float[Tensor, "batch channel height width"]:
         """The maps afterwards."""
         before: Tensor = self.first(torch.cat([maps, places], 1)).relu()
-        after = self.norm(self.second(before))
+        after: Tensor = self.norm(self.second(before))
         changed = (1 + scale)[:, :, None, None] * after + shift[:, :, None, None]
         return before + changed.relu()
 

@@ -1,0 +1,1 @@
+"""The models beside module networks, one a file."""

@@ -1,0 +1,154 @@
+"""The models beside module networks: they answer words about cells, without programs."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+from torch.nn import functional
+
+from nmn.baselines.base import Asked, Reasoner, Reasoning
+from nmn.baselines.hard_attention import Choice, HardAttention
+from nmn.baselines.reasoners import AnyReasonerConfig, build_reasoner
+from nmn.baselines.relation_network import RelationNetworkConfig
+from nmn.config import Config
+from nmn.data.batch import UNKNOWN, Batch
+from nmn.data.states import object_states, state_channels
+from nmn.domain import Domain
+from nmn.errors import DataError
+from nmn.execution.base import Chosen, Model, Prediction
+from nmn.nn.augment import AugmentConfig, augment
+from nmn.nn.features import Features, FeatureSize
+from nmn.nn.policy_gradient import RewardBaseline, reinforce
+from nmn.nn.question_encoder import QuestionEncoder, QuestionEncoderConfig
+from nmn.nn.stem import StemConfig
+from nmn.nn.stems import AnyStemConfig, build_stem
+from nmn.nn.trainable import Loss
+
+
+class HardAttentionConfig(Config):
+    """Which cells are chosen, before there is any reasoning.
+
+    Attributes:
+        share: of the cells; with 1, all of them, and nothing is chosen.
+        choice: see `nmn.baselines.hard_attention`.
+        weight: how much the reward of what was drawn counts, for `reinforce`.
+    """
+
+    share: float = Field(1.0, gt=0, le=1)
+    choice: Choice = "norm"
+    weight: float = Field(0.1, ge=0)
+
+
+class AnswererConfig(Config):
+    """What an answerer is made of.
+
+    Attributes:
+        sees: `pictures`, or the `states` of the objects in scenes.
+        stem: for pictures.
+        question: how questions are read.
+        hard: which cells are chosen.
+        reasoner: what answers.
+        augment: how pictures are changed in training.
+    """
+
+    kind: Literal["answerer"] = "answerer"
+    sees: Literal["pictures", "states"] = "pictures"
+    stem: AnyStemConfig = StemConfig()
+    question: QuestionEncoderConfig = QuestionEncoderConfig()
+    hard: HardAttentionConfig = HardAttentionConfig()
+    reasoner: AnyReasonerConfig = RelationNetworkConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _settings_have_an_effect(self) -> "AnswererConfig":
+        if self.sees == "states" and self.stem != StemConfig():
+            raise ValueError("a stem for states, which need none; wanted sees = pictures")
+        return self
+
+
+class Answerer(Model):
+    """A stem or the states of objects, a question encoder, and a reasoner.
+
+    Args:
+        words: how many indices of words there are.
+
+    Raises:
+        ConfigError: the reasoner cannot look at cells of this kind.
+    """
+
+    def __init__(self, domain: Domain, config: AnswererConfig, words: int) -> None:
+        super().__init__()
+        self.domain, self.config = domain, config
+        pictures = config.sees == "pictures"
+        self.stem = build_stem(config.stem) if pictures else nn.Identity()
+        size = config.stem.size if pictures else FeatureSize(len(state_channels(domain)))
+        asked = config.question.hidden
+        self.question = QuestionEncoder(words, config.question)
+        self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
+        self.reward_baseline = RewardBaseline("moving_average")
+        if config.hard.share < 1:
+            self.reasoner = HardAttention(
+                size.channels, asked, config.hard.share, config.hard.choice, self.reasoner
+            )
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Negative log-likelihood of the right answers, and what drawing cells was worth.
+
+        Raises:
+            DataError: a question without answer, or without scene where states are looked at.
+        """
+        if (batch.answers == UNKNOWN).any():
+            raise DataError("batch", "answers are needed for training")
+        said = self.reason(batch, generator)
+        answer = functional.cross_entropy(said.logits, batch.answers)
+        parts = {"answer": answer}
+        if said.log_probability is not None:
+            rewards = (said.logits.argmax(1) == batch.answers).float()[None]
+            worth = self.reward_baseline.advantages(rewards)
+            chosen = reinforce(said.log_probability[None], worth)
+            parts["choice"] = self.config.hard.weight * chosen
+        total = torch.stack(list(parts.values())).sum()
+        return Loss(total, {name: part.item() for name, part in parts.items()})
+
+    @torch.no_grad()
+    def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
+        """Answers; programs are not looked at."""
+        return Prediction(self.reason(batch).logits.log_softmax(1))
+
+    def reason(self, batch: Batch, generator: torch.Generator | None = None) -> Reasoning:
+        """What is said to questions, and what was looked at on the way.
+
+        Args:
+            generator: in training, what is drawn by chance comes from it.
+
+        Raises:
+            DataError: a question without scene where states are looked at.
+        """
+        features = self._states(batch) if self.config.sees == "states" else None
+        if features is None:
+            pictures = batch.pictures
+            if generator is not None:
+                pictures = augment(pictures, self.config.augment, generator)
+            features = self.stem(pictures)
+        questions = self.question(batch.tokens)
+        said: Reasoning = self.reasoner(Asked(features, batch.picture, questions, generator))
+        return said
+
+    def _states(self, batch: Batch) -> Features:
+        """The objects of the scene of each picture."""
+        scenes = dict(zip(batch.picture.tolist(), batch.scenes, strict=True))
+        known = []
+        for picture in range(len(batch.pictures)):
+            scene = scenes.get(picture)
+            if scene is None:
+                problem = "a model of states, and no scene; wanted a data set with scenes/"
+                raise DataError("batch", problem, f"picture {picture}")
+            known.append(scene)
+        states = object_states(known, self.domain)
+        device = batch.tokens.device
+        return Features(
+            torch.from_numpy(states.values).to(device),
+            torch.from_numpy(states.positions).to(device),
+            torch.from_numpy(states.present).to(device),
+        )

@@ -1,0 +1,88 @@
+"""All reasoners by the name of their kind, and how each is built."""
+
+from typing import Annotated
+
+from pydantic import Tag
+
+from nmn.baselines.base import Reasoner
+from nmn.baselines.film import Film, FilmConfig
+from nmn.baselines.graph_network import GraphNetwork, GraphNetworkConfig
+from nmn.baselines.joined import Joined, JoinedConfig
+from nmn.baselines.mac import Mac, MacConfig
+from nmn.baselines.memory_network import MemoryNetwork, MemoryNetworkConfig
+from nmn.baselines.question_only import QuestionOnly, QuestionOnlyConfig
+from nmn.baselines.relation_network import RelationNetwork, RelationNetworkConfig
+from nmn.baselines.sequence import SequenceAnswerer, SequenceConfig
+from nmn.baselines.soft_attention import SoftAttention, SoftAttentionConfig
+from nmn.baselines.stacked_attention import StackedAttention, StackedAttentionConfig
+from nmn.baselines.transformer import Transformer, TransformerConfig
+from nmn.config import by_kind
+from nmn.domain import Domain
+from nmn.nn.features import FeatureSize
+
+AnyReasonerConfig = Annotated[
+    Annotated[QuestionOnlyConfig, Tag("question_only")]
+    | Annotated[JoinedConfig, Tag("joined")]
+    | Annotated[SequenceConfig, Tag("sequence")]
+    | Annotated[SoftAttentionConfig, Tag("soft_attention")]
+    | Annotated[StackedAttentionConfig, Tag("stacked_attention")]
+    | Annotated[MemoryNetworkConfig, Tag("memory_network")]
+    | Annotated[RelationNetworkConfig, Tag("relation_network")]
+    | Annotated[GraphNetworkConfig, Tag("graph_network")]
+    | Annotated[TransformerConfig, Tag("transformer")]
+    | Annotated[FilmConfig, Tag("film")]
+    | Annotated[MacConfig, Tag("mac")],
+    by_kind("relation_network"),
+]
+
+ReasonerConfig = (
+    QuestionOnlyConfig
+    | JoinedConfig
+    | SequenceConfig
+    | SoftAttentionConfig
+    | StackedAttentionConfig
+    | MemoryNetworkConfig
+    | RelationNetworkConfig
+    | GraphNetworkConfig
+    | TransformerConfig
+    | FilmConfig
+    | MacConfig
+)
+
+
+def build_reasoner(
+    config: ReasonerConfig, size: FeatureSize, asked: int, domain: Domain
+) -> Reasoner:
+    """A reasoner whose weights are those of a fresh start.
+
+    Args:
+        size: of what it looks at.
+        asked: units of questions.
+
+    Raises:
+        ConfigError: it cannot look at cells of this kind.
+    """
+    answers = len(domain.answers)
+    match config:
+        case QuestionOnlyConfig():
+            return QuestionOnly(asked, answers, config)
+        case JoinedConfig():
+            return Joined(size, asked, answers, config)
+        case SequenceConfig():
+            return SequenceAnswerer(size, asked, domain.answers, config)
+        case SoftAttentionConfig():
+            return SoftAttention(size, asked, answers, config)
+        case StackedAttentionConfig():
+            return StackedAttention(size, asked, answers, config)
+        case MemoryNetworkConfig():
+            return MemoryNetwork(size, asked, answers, config)
+        case RelationNetworkConfig():
+            return RelationNetwork(size, asked, answers, config)
+        case GraphNetworkConfig():
+            return GraphNetwork(size, asked, answers, config)
+        case TransformerConfig():
+            return Transformer(size, asked, answers, config)
+        case FilmConfig():
+            return Film(size, asked, answers, config)
+        case MacConfig():
+            return Mac(size, asked, answers, config)
