@@ -29,11 +29,6 @@ _NOWHERE = -1e30
 """The score of what is not there."""
 
 
-def chosen_count(cells: int, share: float) -> int:
-    """How many of so many cells are chosen."""
-    return max(1, math.ceil(share * cells))
-
-
 class HardAttention(Reasoner):
     """Another reasoner that sees the chosen cells alone.
 
@@ -55,28 +50,27 @@ class HardAttention(Reasoner):
 
     def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`; the attention is 1 for chosen cells and 0 for others."""
-        features, rows = asked.features, torch.arange(len(asked), device=asked.picture.device)
+        rows = torch.arange(len(asked), device=asked.picture.device)
         told = self.question(asked.questions.whole)
         joint = (self.cell(asked.placed())[asked.picture] + told[:, None]).relu()
         scores = joint.norm(dim=2) if self.score is None else self.score(joint).squeeze(2)
         scores = scores.masked_fill(~asked.present, _NOWHERE)
-        count = chosen_count(scores.shape[1], self.share)
+        # Of each picture its share, however many cells others have.
+        wanted = (self.share * asked.present.sum(1)).ceil().long()
+        most = max(1, math.ceil(self.share * scores.shape[1]))
+        kept = torch.arange(most, device=scores.device) < wanted[:, None]
         if self.choice == "reinforce" and self.training:
-            chosen = _drawn(scores, count, asked.generator)
-            log_probability = _in_order(scores, chosen)
+            chosen = _drawn(scores, most, asked.generator)
+            log_probability = (_one_by_one(scores, chosen) * kept).sum(1)
         else:
-            chosen, log_probability = scores.topk(count, dim=1).indices, None
-        values = _picked(joint, chosen)
+            chosen, log_probability = scores.topk(most, dim=1).indices, None
+        values = _picked(joint, chosen) * kept[:, :, None]
         if self.choice == "straight_through":
             weights = scores.softmax(1).gather(1, chosen)
             values = values * (1 + weights - weights.detach())[:, :, None]
-        seen = Features(
-            values,
-            _picked(features.positions[asked.picture], chosen),
-            asked.present.gather(1, chosen),
-        )
-        said = self.behind(replace(asked, features=seen, picture=rows))
-        mask = torch.zeros_like(scores).scatter(1, chosen, 1.0)
+        places = _picked(asked.features.positions[asked.picture], chosen)
+        said = self.behind(replace(asked, features=Features(values, places, kept), picture=rows))
+        mask = torch.zeros_like(scores).scatter(1, chosen, kept.to(scores.dtype))
         return Reasoning(said.logits, mask[:, None], log_probability)
 
 
@@ -98,13 +92,12 @@ def _drawn(
     return (scores.detach() - noise.to(scores.device)).topk(count, dim=1).indices
 
 
-def _in_order(
+def _one_by_one(
     scores: Float[Tensor, "batch cell"], chosen: Int[Tensor, "batch some"]
-) -> Float[Tensor, " batch"]:
-    """The log-probability of drawing cells in an order without replacement (Plackett and Luce)."""
+) -> Float[Tensor, "batch some"]:
+    """The log-probability of each cell drawn, after those before it (Plackett and Luce)."""
     picked = scores.gather(1, chosen)
-    left = torch.zeros_like(scores).scatter(1, chosen, -torch.inf)
-    others = (scores + left).logsumexp(1, keepdim=True)
+    others = scores.scatter(1, chosen, -torch.inf).logsumexp(1, keepdim=True)
     # What is left when a cell is drawn: the others, it itself and all that are drawn after it.
-    behind = torch.cat([others, picked.flip(1)], 1).logcumsumexp(1)[:, 1:].flip(1)
-    return (picked - behind).sum(1)
+    left = torch.cat([others, picked.flip(1)], 1).logcumsumexp(1)[:, 1:].flip(1)
+    return picked - left
