@@ -112,7 +112,12 @@ class Answerer(Model):
         return Loss(total, {name: part.item() for name, part in parts.items()})
 
     @torch.no_grad()
-    def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
+    def predict(
+        self,
+        batch: Batch,
+        *,
+        traces: Chosen = False,  # noqa: ARG002 - there are no programs to trace
+    ) -> Prediction:
         """Answers; programs are not looked at."""
         return Prediction(self.reason(batch).logits.log_softmax(1))
 

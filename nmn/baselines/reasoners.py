@@ -1,6 +1,7 @@
 """All reasoners by the name of their kind, and how each is built."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import Tag
 
@@ -16,7 +17,7 @@ from nmn.baselines.sequence import SequenceAnswerer, SequenceConfig
 from nmn.baselines.soft_attention import SoftAttention, SoftAttentionConfig
 from nmn.baselines.stacked_attention import StackedAttention, StackedAttentionConfig
 from nmn.baselines.transformer import Transformer, TransformerConfig
-from nmn.config import by_kind
+from nmn.config import Config, by_kind
 from nmn.domain import Domain
 from nmn.nn.features import FeatureSize
 
@@ -50,6 +51,20 @@ ReasonerConfig = (
 )
 
 
+REASONERS: dict[type[Config], Callable[[FeatureSize, int, int, Any], Reasoner]] = {
+    JoinedConfig: Joined,
+    SoftAttentionConfig: SoftAttention,
+    StackedAttentionConfig: StackedAttention,
+    MemoryNetworkConfig: MemoryNetwork,
+    RelationNetworkConfig: RelationNetwork,
+    GraphNetworkConfig: GraphNetwork,
+    TransformerConfig: Transformer,
+    FilmConfig: Film,
+    MacConfig: Mac,
+}
+"""Those that look at cells, by their configuration."""
+
+
 def build_reasoner(
     config: ReasonerConfig, size: FeatureSize, asked: int, domain: Domain
 ) -> Reasoner:
@@ -62,27 +77,8 @@ def build_reasoner(
     Raises:
         ConfigError: it cannot look at cells of this kind.
     """
-    answers = len(domain.answers)
-    match config:
-        case QuestionOnlyConfig():
-            return QuestionOnly(asked, answers, config)
-        case JoinedConfig():
-            return Joined(size, asked, answers, config)
-        case SequenceConfig():
-            return SequenceAnswerer(size, asked, domain.answers, config)
-        case SoftAttentionConfig():
-            return SoftAttention(size, asked, answers, config)
-        case StackedAttentionConfig():
-            return StackedAttention(size, asked, answers, config)
-        case MemoryNetworkConfig():
-            return MemoryNetwork(size, asked, answers, config)
-        case RelationNetworkConfig():
-            return RelationNetwork(size, asked, answers, config)
-        case GraphNetworkConfig():
-            return GraphNetwork(size, asked, answers, config)
-        case TransformerConfig():
-            return Transformer(size, asked, answers, config)
-        case FilmConfig():
-            return Film(size, asked, answers, config)
-        case MacConfig():
-            return Mac(size, asked, answers, config)
+    if isinstance(config, QuestionOnlyConfig):
+        return QuestionOnly(asked, len(domain.answers), config)
+    if isinstance(config, SequenceConfig):
+        return SequenceAnswerer(size, asked, domain.answers, config)
+    return REASONERS[type(config)](size, asked, len(domain.answers), config)

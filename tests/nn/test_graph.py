@@ -1,4 +1,6 @@
-"""Graph networks: blocks equal what they are made of; relation network and Transformer are cases."""
+"""Graph networks: blocks are what they are made of; others are special cases of them."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -30,7 +32,7 @@ def graph(edges: bool = False) -> Graph:
     return Graph(nodes, present, torch.randn(2, ABOUT), linked)
 
 
-HEARINGS = {
+HEARINGS: dict[str, Callable[[], Hearing]] = {
     "mean": lambda: MeanHearing(UNITS, UNITS),
     "additive": lambda: AdditiveHearing(UNITS, UNITS, HEADS),
     "dot": lambda: DotHearing(UNITS, UNITS, HEADS),
