@@ -77,12 +77,15 @@ class Answerer(Model):
         ConfigError: the reasoner cannot look at cells of this kind.
     """
 
+    reads_programs = False
+
     def __init__(self, domain: Domain, config: AnswererConfig, words: int) -> None:
         super().__init__()
         self.domain, self.config = domain, config
-        pictures = config.sees == "pictures"
-        self.stem = build_stem(config.stem) if pictures else nn.Identity()
-        size = config.stem.size if pictures else FeatureSize(len(state_channels(domain)))
+        self.sees_pictures = config.sees == "pictures"
+        self.stem = build_stem(config.stem) if self.sees_pictures else nn.Identity()
+        states = FeatureSize(len(state_channels(domain)))
+        size = config.stem.size if self.sees_pictures else states
         asked = config.question.hidden
         self.question = QuestionEncoder(words, config.question)
         self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
@@ -130,12 +133,13 @@ class Answerer(Model):
         Raises:
             DataError: a question without scene where states are looked at.
         """
-        features = self._states(batch) if self.config.sees == "states" else None
-        if features is None:
+        if self.sees_pictures:
             pictures = batch.pictures
             if generator is not None:
                 pictures = augment(pictures, self.config.augment, generator)
             features = self.stem(pictures)
+        else:
+            features = self._states(batch)
         questions = self.question(batch.tokens)
         said: Reasoning = self.reasoner(Asked(features, batch.picture, questions, generator))
         return said

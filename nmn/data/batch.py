@@ -73,8 +73,17 @@ class Batch:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
-def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabulary) -> Batch:
+def collate(
+    examples: Sequence[Example],
+    domain: Domain,
+    vocabulary: WordVocabulary,
+    *,
+    pictures: bool = True,
+) -> Batch:
     """A batch of `examples`.
+
+    Args:
+        pictures: False for models that look at the states of objects; pictures are then empty.
 
     Raises:
         DataError: no examples, one without picture, pictures of different sizes, or an answer that
@@ -83,31 +92,39 @@ def collate(examples: Sequence[Example], domain: Domain, vocabulary: WordVocabul
     if not examples:
         raise DataError("batch", "wanted at least one example, got none")
     places: dict[int, int] = {}
-    pictures: list[Picture] = []
-    sights: list[Sight | None] = []
+    shown: list[Example] = []
     for example in examples:
-        if example.image_index in places:
-            continue
+        if example.image_index not in places:
+            places[example.image_index] = len(shown)
+            shown.append(example)
+    return Batch(
+        questions=tuple(example.question for example in examples),
+        pictures=_stacked(shown) if pictures else torch.zeros(len(shown), 3, 0, 0),
+        picture=torch.tensor([places[example.image_index] for example in examples]),
+        tokens=vocabulary.encode([example.tokens for example in examples]),
+        programs=tuple(example.program for example in examples),
+        answers=torch.tensor([_answer_index(example, domain) for example in examples]),
+        scenes=tuple(example.scene for example in examples),
+        sights=tuple(example.sight for example in shown),
+    )
+
+
+def _stacked(examples: Sequence[Example]) -> Float[Tensor, "picture 3 height width"]:
+    """The pictures of some examples, values in [0, 1].
+
+    Raises:
+        DataError: one without, or pictures of different sizes.
+    """
+    pictures: list[Picture] = []
+    for example in examples:
         where = f"question {example.question_index}"
         if example.picture is None:
             raise DataError("batch", "the question has no picture", where)
         if pictures and example.picture.shape != pictures[0].shape:
             got = f"{example.picture.shape} after {pictures[0].shape}"
             raise DataError("batch", f"pictures of different sizes: {got}", where)
-        places[example.image_index] = len(pictures)
         pictures.append(example.picture)
-        sights.append(example.sight)
-    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return Batch(
-        questions=tuple(example.question for example in examples),
-        pictures=stacked.float().div_(255),
-        picture=torch.tensor([places[example.image_index] for example in examples]),
-        tokens=vocabulary.encode([example.tokens for example in examples]),
-        programs=tuple(example.program for example in examples),
-        answers=torch.tensor([_answer_index(example, domain) for example in examples]),
-        scenes=tuple(example.scene for example in examples),
-        sights=tuple(sights),
-    )
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _answer_index(example: Example, domain: Domain) -> int:

@@ -34,6 +34,7 @@ class BatchLoader:
         questions: which ones of `data`; without it all.
         cut: fill every batch but the last, and let the questions of a picture fall into two;
             without it only those of a picture with more than `batch_size` do.
+        pictures: whether batches have any.
 
     Raises:
         ConfigError: a batch of no questions, or no questions at all.
@@ -48,6 +49,7 @@ class BatchLoader:
         *,
         questions: Sequence[int] | Indices | None = None,
         cut: bool = False,
+        pictures: bool = True,
     ) -> None:
         if batch_size < 1:
             raise ConfigError("batch_size", f"wanted at least 1, got {batch_size}")
@@ -55,7 +57,7 @@ class BatchLoader:
         self.vocabulary = vocabulary
         self.batch_size = batch_size
         self.seed = seed
-        self.cut = cut
+        self.cut, self.pictures = cut, pictures
         chosen = np.arange(len(data)) if questions is None else np.asarray(questions, np.int64)
         if not len(chosen):
             raise ConfigError("questions", "wanted at least one to learn from, got none")
@@ -95,7 +97,7 @@ class BatchLoader:
         for number, rows in enumerate(batches, _AHEAD):
             self._read_ahead(batches[number : number + 1])
             examples = [self.data[row] for row in rows]
-            yield collate(examples, self.data.domain, self.vocabulary)
+            yield collate(examples, self.data.domain, self.vocabulary, pictures=self.pictures)
 
     def _read_ahead(self, batches: Sequence[list[int]]) -> None:
         if isinstance(self.data, ClevrData | JoinedData):

@@ -139,9 +139,16 @@ class Prediction:
 
 
 class Model(Trainable[Batch]):
-    """Anything that is trained on batches and answers them."""
+    """Anything that is trained on batches and answers them.
+
+    Attributes:
+        reads_programs: whether it executes the programs of questions; else it reads their words.
+        sees_pictures: whether it looks at pictures; else at the scenes that are known of them.
+    """
 
     domain: Domain
+    reads_programs: bool = True
+    sees_pictures: bool = True
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Loss:

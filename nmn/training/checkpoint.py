@@ -77,7 +77,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         problem = f"unknown parser '{stored.parser}'; wanted {listing(PARSERS)}"
         raise DataError(str(stored.config_file), problem)
     try:
-        model = build_model(stored.domain, preset.model)
+        model = build_model(stored.domain, preset.model, stored.vocabulary)
     except (ConfigError, UnknownNameError) as error:
         raise DataError(str(stored.config_file), f"damaged: {error}") from error
     stored.load(model)

@@ -25,11 +25,14 @@ def training_batches(
     config: LoopConfig,
     seed: int,
     start: int = 0,
+    *,
+    pictures: bool = True,
 ) -> Iterator[Batch]:
     """The batches of the steps from `start` on: one epoch after the other of each stage.
 
     Args:
         rows: the questions to learn from.
+        pictures: whether batches have any.
 
     Raises:
         ConfigError: a stage of the curriculum for which there is no question.
@@ -38,7 +41,9 @@ def training_batches(
     for number, (end, allowed) in enumerate(stages_of(_sizes(data, rows, config), rows, config)):
         if max(begin, start) < end:
             order = child_seed(seed, "stage", number)
-            loader = BatchLoader(data, vocabulary, config.batch_size, order, questions=allowed)
+            loader = BatchLoader(
+                data, vocabulary, config.batch_size, order, questions=allowed, pictures=pictures
+            )
             yield from islice(loader.steps(max(0, start - begin)), end - max(begin, start))
         begin = max(begin, end)
 

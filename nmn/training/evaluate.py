@@ -232,7 +232,8 @@ def _parse_together(
 
 def _batch(checkpoint: Checkpoint, examples: Sequence[Example]) -> Batch:
     device = next(checkpoint.model.parameters()).device
-    return collate(examples, checkpoint.domain, checkpoint.vocabulary).to(device)
+    pictures = checkpoint.model.sees_pictures
+    return collate(examples, checkpoint.domain, checkpoint.vocabulary, pictures=pictures).to(device)
 
 
 def _answer(

@@ -5,7 +5,9 @@ from typing import Annotated
 from pydantic import Tag
 from torch import nn
 
+from nmn.baselines.answerer import Answerer, AnswererConfig
 from nmn.config import by_kind
+from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.execution.base import Model
 from nmn.execution.induced import InducedConfig, InducedNetwork
@@ -15,16 +17,23 @@ from nmn.perception.scene_parser import SceneParser, SceneParserConfig
 AnyModelConfig = Annotated[
     Annotated[ModuleNetworkConfig, Tag("modules")]
     | Annotated[SceneParserConfig, Tag("scene_parser")]
-    | Annotated[InducedConfig, Tag("induced")],
+    | Annotated[InducedConfig, Tag("induced")]
+    | Annotated[AnswererConfig, Tag("answerer")],
     by_kind("modules"),
 ]
 
 
-ModelConfig = ModuleNetworkConfig | SceneParserConfig | InducedConfig
+ModelConfig = ModuleNetworkConfig | SceneParserConfig | InducedConfig | AnswererConfig
 
 
-def build_model(domain: Domain, config: ModelConfig) -> Model:
+_NO_WORDS = WordVocabulary(())
+
+
+def build_model(domain: Domain, config: ModelConfig, words: WordVocabulary = _NO_WORDS) -> Model:
     """A model whose weights are those of a fresh start.
+
+    Args:
+        words: of its questions, for models that read them.
 
     Raises:
         ConfigError, UnknownNameError: there is no such model for this domain.
@@ -33,12 +42,14 @@ def build_model(domain: Domain, config: ModelConfig) -> Model:
         return ModuleNetwork(domain, config)
     if isinstance(config, InducedConfig):
         return InducedNetwork(domain, config)
+    if isinstance(config, AnswererConfig):
+        return Answerer(domain, config, len(words))
     return SceneParser(domain, config)
 
 
 def supervision_of(config: ModelConfig) -> str:
     """What a model learns from: `answers` (with programs), also the `scene`, or `answers alone`."""
-    if isinstance(config, InducedConfig):
+    if isinstance(config, InducedConfig | AnswererConfig):
         return "answers alone"
     return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
 

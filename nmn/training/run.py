@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from nmn.baselines.answerer import AnswererConfig
 from nmn.data.batch import Batch
 from nmn.data.example import Dataset
 from nmn.data.loader import BatchLoader, Indices
@@ -55,15 +56,17 @@ def run_training(
     """
     started = time.perf_counter()
     config, domain = preset.training, domain_of_preset(preset)
-    data = None
-    if isinstance(preset.model, InducedConfig):
-        # What the model is about are the words of its questions.
+    data = words = None
+    if isinstance(preset.model, InducedConfig | AnswererConfig):
+        # What the model is like depends on the words of its questions.
         data = training_data(preset, stage)
+        words = _words(data)
+    if isinstance(preset.model, InducedConfig) and data is not None:
         said = (words_of(without_picture(data, row).question) for row in range(len(data)))
         domain = domain_of_words(domain, content_words(said))
 
     def build() -> Model:
-        model = build_model(domain, preset.model)
+        model = build_model(domain, preset.model, words or WordVocabulary(()))
         begin_with(preset, model)
         return model
 
@@ -76,11 +79,12 @@ def run_training(
     data = data or training_data(preset, stage)
     kept_for = config.evaluate_questions if config.evaluate_every else 0
     rows, kept = split_off(data, kept_for, preset.seed)
-    words = vocabulary_of(without_picture(data, row).tokens for row in range(len(data)))
+    words = words or _words(data)
     data_seconds = time.perf_counter() - started
 
     def batches(start: int) -> Iterator[Batch]:
-        return training_batches(data, rows, words, config, preset.seed, start)
+        pictures = run.model.sees_pictures
+        return training_batches(data, rows, words, config, preset.seed, start, pictures=pictures)
 
     def evaluate() -> dict[str, float]:
         return {"accuracy": accuracy(run.model, data, kept, words, config.batch_size)}
@@ -104,6 +108,10 @@ def run_training(
     return checkpoint
 
 
+def _words(data: Dataset) -> WordVocabulary:
+    return vocabulary_of(without_picture(data, row).tokens for row in range(len(data)))
+
+
 def accuracy(
     model: Model, data: Dataset, rows: Indices, vocabulary: WordVocabulary, batch_size: int
 ) -> float:
@@ -111,7 +119,10 @@ def accuracy(
     model.eval()
     device = next(model.parameters()).device
     correct = 0
-    for batch in BatchLoader(data, vocabulary, batch_size, 0, questions=rows).epoch(0):
+    loader = BatchLoader(
+        data, vocabulary, batch_size, 0, questions=rows, pictures=model.sees_pictures
+    )
+    for batch in loader.epoch(0):
         asked = batch.to(device)
         if isinstance(model, InducedNetwork):  # which has layouts of its own
             asked = replace(asked, programs=(None,) * len(batch))
