@@ -123,7 +123,7 @@ def test_an_interrupted_training_is_resumed(run: Run, monkeypatch: pytest.Monkey
         ("data.folder=nowhere", "nowhere: no such folder (data.folder)"),
         ("data.programs=99", "data.programs: 99 programs, and there are 15"),
         ("decoding.room=3", "decoding.room: a program has"),
-        ("initial=nobody", "unknown checkpoint 'nobody'"),
+        ("initial=nobody", "unknown learned parser 'nobody'"),
         ("initial=shapes", "not a learned parser"),
     ],
 )
