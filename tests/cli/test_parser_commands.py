@@ -123,7 +123,7 @@ def test_an_interrupted_training_is_resumed(run: Run, monkeypatch: pytest.Monkey
         ("data.folder=nowhere", "nowhere: no such folder (data.folder)"),
         ("data.programs=99", "data.programs: 99 programs, and there are 15"),
         ("decoding.room=3", "decoding.room: a program has"),
-        ("initial=nobody", "unknown learned parser 'nobody'"),
+        ("initial=nobody", "unknown checkpoint 'nobody'"),
         ("initial=shapes", "not a learned parser"),
     ],
 )
@@ -279,7 +279,7 @@ def test_the_domain_of_the_parser_may_be_named(run: Run, parser: Path) -> None:
 
 def test_a_model_is_no_parser(run: Run) -> None:
     refused(run("parse", QUESTION, "--parser", "shapes"), "not a learned parser", "grammar")
-    refused(run("parse", QUESTION, "--parser", "nobody"), "unknown checkpoint 'nobody'")
+    refused(run("parse", QUESTION, "--parser", "nobody"), "unknown learned parser 'nobody'")
     refused(run("parse", QUESTION, "--parser", MINI), "not a checkpoint")
 
 
