@@ -136,7 +136,8 @@ def _parse_one(
         score = math.exp(parse.score)
         ranked = f"{score:<8.2g} " if learned is not None and all_readings else ""
         console.print(f"{ranked}{parse.program}", markup=False)
-        unsure = () if ranked or score >= _SURE else (f"unsure: a score of {score:.2g} of 1",)
+        sure = learned is None or ranked or score >= _SURE
+        unsure = () if sure else (f"unsure: a score of {score:.2g} of 1",)
         for warning in (*parse.warnings, *unsure):
             if warning not in told:
                 console.print(f"note: {warning}", markup=False)

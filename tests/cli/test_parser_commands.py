@@ -279,7 +279,7 @@ def test_the_domain_of_the_parser_may_be_named(run: Run, parser: Path) -> None:
 
 def test_a_model_is_no_parser(run: Run) -> None:
     refused(run("parse", QUESTION, "--parser", "shapes"), "not a learned parser", "grammar")
-    refused(run("parse", QUESTION, "--parser", "nobody"), "unknown checkpoint 'nobody'")
+    refused(run("parse", QUESTION, "--parser", "nobody"), "unknown learned parser 'nobody'")
     refused(run("parse", QUESTION, "--parser", MINI), "not a checkpoint")
 
 
