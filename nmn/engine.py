@@ -159,7 +159,10 @@ def load(checkpoint: str | Path, parser: str | Path | None = None) -> Engine:
         DataError: it is damaged, or the parser is of another domain.
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
-    return Engine(loaded, parser_for(loaded, parser))
+    chosen = parser_for(loaded, parser)
+    if chosen is None:
+        raise ConfigError("checkpoint", "a model that reads words; nearest: nmn evaluate")
+    return Engine(loaded, chosen)
 
 
 def _picture(image: str | Path | Picture) -> Picture:

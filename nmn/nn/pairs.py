@@ -18,6 +18,8 @@ from torch.utils.checkpoint import checkpoint
 
 _AT_ONCE = 1 << 20
 """Numbers of one layer that are in memory together: some megabytes."""
+_KEPT = 1 << 27
+"""Numbers that are kept for the gradient: half a gigabyte."""
 
 
 class PairSums(nn.Module):
@@ -31,10 +33,17 @@ class PairSums(nn.Module):
         units: of each layer of `g`.
         at_once: numbers of one layer that are in memory together, at most, where that is more than
             those of one cell with all others.
+        kept: numbers that are kept for the gradient at most; where there would be more, they are
+            worked out once more when it comes by.
     """
 
     def __init__(
-        self, channels: int, asked: int, units: Sequence[int], at_once: int = _AT_ONCE
+        self,
+        channels: int,
+        asked: int,
+        units: Sequence[int],
+        at_once: int = _AT_ONCE,
+        kept: int = _KEPT,
     ) -> None:
         super().__init__()
         first = units[0]
@@ -42,7 +51,7 @@ class PairSums(nn.Module):
         self.other = nn.Linear(channels, first, bias=False)
         self.question = nn.Linear(asked, first)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(units))
-        self.at_once = at_once
+        self.at_once, self.kept = at_once, kept
         self._reset(channels, asked)
 
     def forward(
@@ -53,36 +62,39 @@ class PairSums(nn.Module):
         question: Float[Tensor, "batch asked"],
     ) -> Float[Tensor, "batch cell unit"]:
         """The sums for the cells of the picture of each question; 0 for those not there."""
-        one, other = self.one(values), self.other(values)
-        asked, there = self.question(question), present.to(values.dtype)
-        cells, wide = values.shape[1], max(layer.out_features for layer in (self.one, *self.layers))
-        some = max(1, self.at_once // (cells * wide))
+        one, other = self.one(values)[picture], self.other(values)[picture]
+        one = one + self.question(question)[:, None]
+        there = present[picture].to(values.dtype)
+        batch, cells, _ = one.shape
+        widths = [layer.out_features for layer in (self.one, *self.layers)]
+        rows = max(1, self.at_once // (cells * cells * max(widths)))
+        some = max(1, min(cells, self.at_once // (rows * cells * max(widths))))
+        again = torch.is_grad_enabled() and batch * cells * cells * sum(widths) > self.kept
         sums = []
-        for row, index in enumerate(picture.tolist()):
-            mine = one[index] + asked[row]
-            for begin in range(0, cells, some):
-                part = mine[begin : begin + some]
-                if torch.is_grad_enabled():
-                    said = checkpoint(
-                        self._sums, part, other[index], there[index], use_reentrant=False
-                    )
-                else:
-                    said = self._sums(part, other[index], there[index])
-                sums.append(said)
-        whole = torch.cat(sums).view(len(picture), cells, -1)
-        return whole * there[picture][:, :, None]
+        for begin in range(0, batch, rows):
+            chosen = slice(begin, begin + rows)
+            parts = []
+            for first in range(0, cells, some):
+                given = one[chosen, first : first + some], other[chosen], there[chosen]
+                parts.append(
+                    checkpoint(self._sums, *given, use_reentrant=False)
+                    if again
+                    else self._sums(*given)
+                )
+            sums.append(torch.cat(parts, 1))
+        return torch.cat(sums) * there[:, :, None]
 
     def _sums(
         self,
-        one: Float[Tensor, "some unit"],
-        other: Float[Tensor, "cell unit"],
-        there: Float[Tensor, " cell"],
-    ) -> Float[Tensor, "some last"]:
-        """The sums of some cells of one picture for one question."""
-        said = (one[:, None] + other).relu_()
+        one: Float[Tensor, "row some unit"],
+        other: Float[Tensor, "row cell unit"],
+        there: Float[Tensor, "row cell"],
+    ) -> Float[Tensor, "row some last"]:
+        """The sums of some cells of some pictures."""
+        said = (one[:, :, None] + other[:, None]).relu_()
         for layer in self.layers:
             said = layer(said).relu_()
-        return torch.einsum("c,scu->su", there, said)
+        return torch.einsum("rc,rscu->rsu", there, said)
 
     def _reset(self, channels: int, asked: int) -> None:
         """Weights as if the first layer were one over the whole concatenation."""

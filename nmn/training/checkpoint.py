@@ -84,9 +84,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(model, preset, stored.vocabulary, stored.made, stored.parser)
 
 
-def parser_of(checkpoint: Checkpoint) -> Parser:
-    """What turns questions into the programs that the model executes."""
+def parser_of(checkpoint: Checkpoint) -> Parser | None:
+    """What turns questions into the programs that the model executes; None if it executes none."""
     model = checkpoint.model
+    if not model.reads_programs:
+        return None
     return model if isinstance(model, InducedNetwork) else shared_parser(checkpoint.domain)
 
 

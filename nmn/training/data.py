@@ -26,9 +26,17 @@ from nmn.generate.make import make_folder
 from nmn.generate.shapes import Split, generate_shapes
 from nmn.generate.shapes_asked import ask_of_pictures
 from nmn.generate.sight_store import open_sights
+from nmn.generate.sort_of_clevr import SortOfClevrConfig
 from nmn.progress import Stage, silent
 from nmn.training.models import supervision_of
-from nmn.training.preset import AddedData, ClevrDataConfig, ShapesData, TrainPreset
+from nmn.training.preset import (
+    AddedData,
+    ClevrDataConfig,
+    ShapesData,
+    SortOfClevrData,
+    StatesDataConfig,
+    TrainPreset,
+)
 from nmn.training.selection import select
 
 _TRAIN: Literal["train"] = "train"
@@ -38,7 +46,9 @@ _HELD_OUT: Literal["val"] = "val"
 def domain_of_preset(preset: TrainPreset) -> Domain:
     """What the questions of a preset are about."""
     data = preset.data
-    return domain_of(data.world) if isinstance(data, ClevrDataConfig) else load_domain("shapes")
+    if isinstance(data, ClevrDataConfig | StatesDataConfig):
+        return domain_of(data.world)
+    return load_domain(preset.domain)
 
 
 def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
@@ -55,14 +65,15 @@ def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
     data = preset.data
     if isinstance(data, ShapesData):
         return _shapes(preset, data, _TRAIN, data.examples, stage)
-    if data.added is not None and not data.added.folder.is_dir():
-        raise DataError(str(data.added.folder), "no such folder (data.added.folder)")
+    added = data.added if isinstance(data, ClevrDataConfig) else None
+    if added is not None and not added.folder.is_dir():
+        raise DataError(str(added.folder), "no such folder (data.added.folder)")
     scenes = supervision_of(preset.model) == "scene"
     made = _read(preset, data_folder(preset, stage), _TRAIN, scenes, stage)
-    if data.added is None:
+    if added is None:
         return made
     parts = [Part(made, np.arange(len(made)))]
-    return JoinedData([*parts, *_added(preset, data.added, scenes, stage)])
+    return JoinedData([*parts, *_added(preset, added, scenes, stage)])
 
 
 def held_out_data(preset: TrainPreset, stage: Stage = silent, *, scenes: bool = False) -> Dataset:
@@ -90,15 +101,23 @@ def data_folder(preset: TrainPreset, stage: Stage = silent) -> Path:
         DataError: another command is making it, or it cannot be written.
     """
     data = preset.data
-    if not isinstance(data, ClevrDataConfig):
-        raise ConfigError("preset", f"data of domain {preset.domain} is in no folder")
-    splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
-    return cached_folder("clevr", _world(preset, data), preset.seed, splits, stage)
+    match data:
+        case ShapesData():
+            raise ConfigError("preset", f"data of domain {preset.domain} is in no folder")
+        case StatesDataConfig():
+            splits = {_TRAIN: data.scenes, _HELD_OUT: data.held_out}
+            return cached_folder("clevr-states", data.world, preset.seed, splits, stage)
+        case SortOfClevrData():
+            splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
+            return cached_folder("sort-of-clevr", data.world, preset.seed, splits, stage)
+        case ClevrDataConfig():
+            splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
+            return cached_folder("clevr", _world(preset, data), preset.seed, splits, stage)
 
 
 def cached_folder(
-    name: Literal["clevr", "clevr-states"],
-    config: StatesWorldConfig,
+    name: Literal["clevr", "clevr-states", "sort-of-clevr"],
+    config: StatesWorldConfig | SortOfClevrConfig,
     seed: int,
     splits: Mapping[str, int],
     stage: Stage = silent,
@@ -121,7 +140,8 @@ def cached_folder(
     generation = Generation(name, package_version(), seed, settings, dict(splits))
     stated = json.dumps(generation.to_json(), sort_keys=True)
     folder = cache_folder() / "data" / f"{name}-{hashlib.sha256(stated.encode()).hexdigest()[:16]}"
-    processes = 1 if config.device == "cuda" else joblib.cpu_count()
+    on_gpu = isinstance(config, StatesWorldConfig) and config.device == "cuda"
+    processes = 1 if on_gpu else joblib.cpu_count()
     make_folder(folder, world, config, generation, processes=processes, resume=True, stage=stage)
     return folder
 
@@ -148,6 +168,8 @@ def _shapes(
 
 
 def _read(preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: Stage) -> ClevrData:
+    if isinstance(preset.data, StatesDataConfig):
+        return read_clevr(folder, split, pictures=False, scenes=True)
     data = read_clevr(folder, split, scenes=scenes)
     assert data.files is not None
     count = len(data.files)

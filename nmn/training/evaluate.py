@@ -86,7 +86,7 @@ class Answered:
 def answer_all(
     checkpoint: Checkpoint,
     data: Dataset,
-    parser: Parser,
+    parser: Parser | None,
     programs: Programs = "parsed",
     progress: Callable[[int], None] = lambda done: None,
     *,
@@ -97,6 +97,7 @@ def answer_all(
     It is fast where questions about one picture come one after the other.
 
     Args:
+        parser: None for models that read the words of questions.
         steps: also compare the masks of all steps with the scenes of the data.
 
     Raises:
@@ -114,7 +115,9 @@ def answer_all(
         for examples in _chunks(data, BATCH_SIZE):
             if programs == "parsed" and isinstance(parser, BatchParser):
                 _parse_together(examples, parser, known)
-            found = [_parse(example, checkpoint, parser, programs, known) for example in examples]
+            found: list[Parse | NMNError | None] = [None] * len(examples)
+            if parser is not None:
+                found = [_parse(each, checkpoint, parser, programs, known) for each in examples]
             answers += _answer(checkpoint, examples, found, steps)
             progress(len(answers))
     return answers
@@ -239,20 +242,22 @@ def _batch(checkpoint: Checkpoint, examples: Sequence[Example]) -> Batch:
 def _answer(
     checkpoint: Checkpoint,
     examples: Sequence[Example],
-    found: Sequence[Parse | NMNError],
+    found: Sequence[Parse | NMNError | None],
     steps: bool,
 ) -> Iterator[Answered]:
     ready = [
-        replace(example, program=parse.program, answer=None)
+        replace(example, program=None if parse is None else parse.program, answer=None)
         for example, parse in zip(examples, found, strict=True)
-        if isinstance(parse, Parse)
+        if not isinstance(parse, NMNError)
     ]
     said: Iterator[tuple[list[float], ExecutionError | None, tuple[CheckedMask, ...] | None]] = (
         iter(())
     )
     if ready:
         batch = _batch(checkpoint, ready)
-        blind = replace(batch, scenes=(None,) * len(batch), sights=())
+        blind = batch
+        if checkpoint.model.sees_pictures:
+            blind = replace(batch, scenes=(None,) * len(batch), sights=())
         prediction = checkpoint.model.predict(blind)
         checked: list[tuple[CheckedMask, ...] | None] = [None] * len(batch)
         if steps:
@@ -265,7 +270,7 @@ def _answer(
         said = zip(probabilities, failures, checked, strict=True)
     for example, parse in zip(examples, found, strict=True):
         bare = replace(example, picture=None, sight=None)
-        if not isinstance(parse, Parse):
+        if isinstance(parse, NMNError):
             yield Answered(bare, None, None, None, str(parse))
             continue
         row, failure, seen = next(said)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nmn.domain import Domain
-from nmn.errors import DataError, UnknownNameError
+from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.parsing.base import BatchParser, Parser
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
@@ -87,7 +87,9 @@ def parser_at(folder: Path) -> tuple[Parser, Domain]:
     """
     if read_stored(folder).parser == INDUCED:
         checkpoint = load_checkpoint(folder)
-        return parser_of(checkpoint), checkpoint.domain
+        parser = parser_of(checkpoint)
+        assert parser is not None
+        return parser, checkpoint.domain
     learned = load_parser(folder)
     return learned.parser, learned.model.tokens.domain
 
@@ -114,15 +116,20 @@ def _has_parser(folder: Path) -> bool:
     return isinstance(stored.preset, ParserPreset) or stored.parser == INDUCED
 
 
-def parser_for(checkpoint: Checkpoint, name: str | Path | None) -> Parser:
+def parser_for(checkpoint: Checkpoint, name: str | Path | None) -> Parser | None:
     """The parser whose programs a model executes: its own, or a learned one by folder or name.
+
+    None for models that read the words of questions.
 
     Raises:
         UnknownNameError: there is no such checkpoint.
         DataError: it is damaged, or no learned parser, or one of another domain.
+        ConfigError: a parser for a model that needs none.
     """
     if name is None:
         return parser_of(checkpoint)
+    if not checkpoint.model.reads_programs:
+        raise ConfigError("--parser", "the model reads words, no programs; wanted none")
     folder = find_parser(str(name))
     parser, domain = parser_at(folder)
     if domain != checkpoint.domain:

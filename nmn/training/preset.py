@@ -12,8 +12,9 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from nmn.config import Config, build, merged, read_toml, with_overrides
 from nmn.errors import UnknownNameError
 from nmn.execution.network import ModuleNetworkConfig
-from nmn.generate.clevr import ClevrWorldConfig
+from nmn.generate.clevr import ClevrWorldConfig, StatesWorldConfig
 from nmn.generate.shapes import ShapesWorldConfig
+from nmn.generate.sort_of_clevr import SortOfClevrConfig
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
@@ -78,6 +79,36 @@ class ClevrDataConfig(Config):
         return world
 
 
+class StatesDataConfig(Config):
+    """Generated scenes of CLEVR's world with questions about them, without pictures.
+
+    Attributes:
+        scenes: how many, of the split `train`.
+        held_out: how many, of the split `val`.
+        world: what they are like.
+    """
+
+    kind: Literal["clevr_states"] = "clevr_states"
+    scenes: int = Field(12_000, gt=0, le=10_000_000)
+    held_out: int = Field(1000, gt=0, le=10_000_000)
+    world: StatesWorldConfig = StatesWorldConfig()
+
+
+class SortOfClevrData(Config):
+    """Generated pictures of Sort-of-CLEVR with questions about them; as many as published.
+
+    Attributes:
+        pictures: how many, of the split `train`.
+        held_out: how many, of the split `val`.
+        world: what they are like.
+    """
+
+    kind: Literal["sort_of_clevr"] = "sort_of_clevr"
+    pictures: int = Field(9800, gt=0, le=10_000_000)
+    held_out: int = Field(200, gt=0, le=10_000_000)
+    world: SortOfClevrConfig = SortOfClevrConfig()
+
+
 class TrainPreset(Config):
     """A training run, resolved: everything that decides what comes out.
 
@@ -91,10 +122,13 @@ class TrainPreset(Config):
     """
 
     kind: Literal["train"]
-    domain: Literal["shapes", "clevr"]
+    domain: Literal["shapes", "clevr", "sort_of_clevr"]
     seed: int = Field(0, ge=0)
     data: Annotated[
-        Annotated[ShapesData, Tag("shapes")] | Annotated[ClevrDataConfig, Tag("clevr")],
+        Annotated[ShapesData, Tag("shapes")]
+        | Annotated[ClevrDataConfig, Tag("clevr")]
+        | Annotated[StatesDataConfig, Tag("clevr_states")]
+        | Annotated[SortOfClevrData, Tag("sort_of_clevr")],
         Discriminator("kind"),
     ]
     initial: str | None = None
@@ -106,7 +140,11 @@ class TrainPreset(Config):
     @classmethod
     def _data_are_of_the_domain(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and isinstance(values.get("data"), Mapping):
-            return {**values, "data": {**values["data"], "kind": values.get("domain")}}
+            kind = values.get("domain")
+            model = values.get("model")
+            if kind == "clevr" and isinstance(model, Mapping) and model.get("sees") == "states":
+                kind = "clevr_states"
+            return {**values, "data": {**values["data"], "kind": kind}}
         return values
 
     @model_validator(mode="after")

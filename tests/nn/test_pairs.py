@@ -32,10 +32,11 @@ def plain(
     return (said * there[:, :, None, None] * there[:, None, :, None]).sum(2)
 
 
-@pytest.mark.parametrize("at_once", [1, 100, 1 << 20])
-def test_sums_and_gradients_are_those_of_the_plain_form(at_once: int) -> None:
+@pytest.mark.parametrize("kept", [0, 1 << 20])
+@pytest.mark.parametrize("at_once", [1, 100, 600, 1 << 20])
+def test_sums_and_gradients_are_those_of_the_plain_form(at_once: int, kept: int) -> None:
     torch.manual_seed(1)
-    pairs = PairSums(CHANNELS, ASKED, UNITS, at_once)
+    pairs = PairSums(CHANNELS, ASKED, UNITS, at_once, kept)
     values, present, picture, question = inputs()
     grads = []
     for way in (pairs, lambda *given: plain(pairs, *given)):
