@@ -141,7 +141,9 @@ class Answerer(Model):
         else:
             features = self._states(batch)
         questions = self.question(batch.tokens)
-        said: Reasoning = self.reasoner(Asked(features, batch.picture, questions, generator))
+        said: Reasoning = self.reasoner(
+            Asked(features, batch.picture, questions, batch.families, generator)
+        )
         return said
 
     def _states(self, batch: Batch) -> Features:

@@ -24,12 +24,14 @@ class Asked:
         features: of each picture, once.
         picture: for each question, the index of its picture.
         questions: as a whole, and word by word.
+        families: what kind of question each is, where that is known.
         generator: what is drawn by chance in training comes from it.
     """
 
     features: Features
     picture: Int[Tensor, " batch"]
     questions: EncodedQuestions
+    families: tuple[str, ...] = ()
     generator: torch.Generator | None = None
 
     def __len__(self) -> int:

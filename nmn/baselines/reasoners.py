@@ -11,6 +11,7 @@ from nmn.baselines.graph_network import GraphNetwork, GraphNetworkConfig
 from nmn.baselines.joined import Joined, JoinedConfig
 from nmn.baselines.mac import Mac, MacConfig
 from nmn.baselines.memory_network import MemoryNetwork, MemoryNetworkConfig
+from nmn.baselines.prior import Prior, PriorConfig
 from nmn.baselines.question_only import QuestionOnly, QuestionOnlyConfig
 from nmn.baselines.relation_network import RelationNetwork, RelationNetworkConfig
 from nmn.baselines.sequence import SequenceAnswerer, SequenceConfig
@@ -22,7 +23,8 @@ from nmn.domain import Domain
 from nmn.nn.features import FeatureSize
 
 AnyReasonerConfig = Annotated[
-    Annotated[QuestionOnlyConfig, Tag("question_only")]
+    Annotated[PriorConfig, Tag("prior")]
+    | Annotated[QuestionOnlyConfig, Tag("question_only")]
     | Annotated[JoinedConfig, Tag("joined")]
     | Annotated[SequenceConfig, Tag("sequence")]
     | Annotated[SoftAttentionConfig, Tag("soft_attention")]
@@ -37,7 +39,8 @@ AnyReasonerConfig = Annotated[
 ]
 
 ReasonerConfig = (
-    QuestionOnlyConfig
+    PriorConfig
+    | QuestionOnlyConfig
     | JoinedConfig
     | SequenceConfig
     | SoftAttentionConfig
@@ -77,6 +80,8 @@ def build_reasoner(
     Raises:
         ConfigError: it cannot look at cells of this kind.
     """
+    if isinstance(config, PriorConfig):
+        return Prior(len(domain.answers), config)
     if isinstance(config, QuestionOnlyConfig):
         return QuestionOnly(asked, len(domain.answers), config)
     if isinstance(config, SequenceConfig):

@@ -30,6 +30,7 @@ class Batch:
         tokens: indices of the words of each question, padded with `WordVocabulary.PAD`.
         answers: indices into the answers of the domain, or `UNKNOWN`.
         sights: of each picture, where they were worked out.
+        families: what kind of question each is, where that is known.
     """
 
     questions: tuple[str, ...]
@@ -40,6 +41,7 @@ class Batch:
     answers: Int[Tensor, " batch"]
     scenes: tuple[Scene | None, ...]
     sights: tuple[Sight | None, ...] = ()
+    families: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -106,6 +108,7 @@ def collate(
         answers=torch.tensor([_answer_index(example, domain) for example in examples]),
         scenes=tuple(example.scene for example in examples),
         sights=tuple(example.sight for example in shown),
+        families=tuple(example.family for example in examples),
     )
 
 

@@ -21,7 +21,7 @@ def asked(seed: int = 0) -> Asked:
     words = torch.randn(3, 4, ASKED, generator=generator) * present[:, :, None]
     whole = torch.randn(3, ASKED, generator=generator)
     chance = torch.Generator().manual_seed(seed)
-    return Asked(features, PICTURE, EncodedQuestions(whole, words, present), chance)
+    return Asked(features, PICTURE, EncodedQuestions(whole, words, present), generator=chance)
 
 
 def of_objects(seed: int = 0) -> Asked:
