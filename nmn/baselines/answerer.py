@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from nmn.baselines.base import Asked, Reasoner, Reasoning
+from nmn.baselines.detector import DetectorConfig
 from nmn.baselines.hard_attention import Choice, HardAttention
+from nmn.baselines.matching import matched_loss
 from nmn.baselines.reasoners import AnyReasonerConfig, build_reasoner
 from nmn.baselines.relation_network import RelationNetworkConfig
 from nmn.config import Config
@@ -24,6 +26,7 @@ from nmn.nn.question_encoder import QuestionEncoder, QuestionEncoderConfig
 from nmn.nn.stem import StemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
 from nmn.nn.trainable import Loss
+from nmn.scene.scene import Scene
 
 
 class HardAttentionConfig(Config):
@@ -111,6 +114,10 @@ class Answerer(Model):
             worth = self.reward_baseline.advantages(rewards)
             chosen = reinforce(said.log_probability[None], worth)
             parts["choice"] = self.config.hard.weight * chosen
+        if said.objects is not None and isinstance(self.config.reasoner, DetectorConfig):
+            states = object_states(self._scenes(batch), self.domain)
+            objects = matched_loss(said.objects, states, batch.picture.tolist(), self.domain)
+            parts["objects"] = self.config.reasoner.objects * objects
         total = torch.stack(list(parts.values())).sum()
         return Loss(total, {name: part.item() for name, part in parts.items()})
 
@@ -148,18 +155,26 @@ class Answerer(Model):
 
     def _states(self, batch: Batch) -> Features:
         """The objects of the scene of each picture."""
-        scenes = dict(zip(batch.picture.tolist(), batch.scenes, strict=True))
-        known = []
-        for picture in range(len(batch.pictures)):
-            scene = scenes.get(picture)
-            if scene is None:
-                problem = "a model of states, and no scene; wanted a data set with scenes/"
-                raise DataError("batch", problem, f"picture {picture}")
-            known.append(scene)
-        states = object_states(known, self.domain)
+        states = object_states(self._scenes(batch), self.domain)
         device = batch.tokens.device
         return Features(
             torch.from_numpy(states.values).to(device),
             torch.from_numpy(states.positions).to(device),
             torch.from_numpy(states.present).to(device),
         )
+
+    def _scenes(self, batch: Batch) -> list[Scene]:
+        """That of each picture.
+
+        Raises:
+            DataError: a picture without.
+        """
+        scenes = dict(zip(batch.picture.tolist(), batch.scenes, strict=True))
+        known = []
+        for picture in range(len(batch.pictures)):
+            scene = scenes.get(picture)
+            if scene is None:
+                problem = "the model wants scenes, and there is none; wanted data with scenes/"
+                raise DataError("batch", problem, f"picture {picture}")
+            known.append(scene)
+        return known

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from nmn.baselines.matching import ObjectsSaid
 from nmn.nn.features import Features
 from nmn.nn.question_encoder import EncodedQuestions
 
@@ -55,11 +56,13 @@ class Reasoning:
         logits: of each answer.
         attention: how much of each cell was looked at in each step, where that can be said.
         log_probability: of what was drawn by chance on the way, where something was.
+        objects: what is said of objects, by reasoners that do.
     """
 
     logits: Float[Tensor, "batch answer"]
     attention: Float[Tensor, "batch step cell"] | None = None
     log_probability: Float[Tensor, " batch"] | None = None
+    objects: ObjectsSaid | None = None
 
 
 class Reasoner(nn.Module, ABC):

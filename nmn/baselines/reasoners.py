@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Tag
 
 from nmn.baselines.base import Reasoner
+from nmn.baselines.detector import Detector, DetectorConfig
 from nmn.baselines.film import Film, FilmConfig
 from nmn.baselines.graph_network import GraphNetwork, GraphNetworkConfig
 from nmn.baselines.joined import Joined, JoinedConfig
@@ -33,6 +34,7 @@ AnyReasonerConfig = Annotated[
     | Annotated[RelationNetworkConfig, Tag("relation_network")]
     | Annotated[GraphNetworkConfig, Tag("graph_network")]
     | Annotated[TransformerConfig, Tag("transformer")]
+    | Annotated[DetectorConfig, Tag("detector")]
     | Annotated[FilmConfig, Tag("film")]
     | Annotated[MacConfig, Tag("mac")],
     by_kind("relation_network"),
@@ -49,6 +51,7 @@ ReasonerConfig = (
     | RelationNetworkConfig
     | GraphNetworkConfig
     | TransformerConfig
+    | DetectorConfig
     | FilmConfig
     | MacConfig
 )
@@ -84,6 +87,8 @@ def build_reasoner(
         return Prior(len(domain.answers), config)
     if isinstance(config, QuestionOnlyConfig):
         return QuestionOnly(asked, len(domain.answers), config)
+    if isinstance(config, DetectorConfig):
+        return Detector(size, asked, len(domain.answers), len(domain.concepts), config)
     if isinstance(config, SequenceConfig):
         return SequenceAnswerer(size, asked, domain.answers, config)
     return REASONERS[type(config)](size, asked, len(domain.answers), config)

@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, object]] = {
     "relation_network": {"pairs": (16, 12), "hidden": (16,), "dropout": 0.0},
     "graph_network": {"units": 8, "hidden": 16, "heads": 2},
     "transformer": {"units": 8, "heads": 2, "wide": 16, "hidden": 16},
+    "detector": {"units": 8, "heads": 2, "wide": 16, "hidden": 16, "queries": 4},
     "film": {"channels": 8, "classifier": 12, "hidden": 16, "blocks": 2},
     "mac": {"units": 8, "hidden": 16, "steps": 3},
 }
