@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmn.config import Config
-from nmn.data.vocabulary import WordVocabulary
+
+PADDING = 0
+"""The index that stands for no word, as in word vocabularies."""
 
 
 class QuestionEncoderConfig(Config):
@@ -51,7 +53,7 @@ class QuestionEncoder(nn.Module):
     def __init__(self, words: int, config: QuestionEncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.word = nn.Embedding(words, config.embedding, padding_idx=WordVocabulary.PAD)
+        self.word = nn.Embedding(words, config.embedding, padding_idx=PADDING)
         hidden = config.hidden // 2 if config.both_ways else config.hidden
         self.lstm = nn.LSTM(
             config.embedding, hidden, batch_first=True, bidirectional=config.both_ways
@@ -59,7 +61,7 @@ class QuestionEncoder(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "batch token"]) -> EncodedQuestions:
         """Questions from indices of words; what follows the last word changes nothing."""
-        present = tokens != WordVocabulary.PAD
+        present = tokens != PADDING
         lengths = present.sum(1)
         if not len(tokens) or not int(lengths.max() if lengths.numel() else 0):
             none = torch.zeros(*tokens.shape, self.config.hidden, device=tokens.device)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from nmn.baselines.film import Film, FilmConfig
+from nmn.baselines.film import Film, FilmBlock, FilmConfig
 from nmn.errors import ConfigError
 from nmn.nn.features import FeatureSize
 from tests.baselines.made import ANSWERS, ASKED, CHANNELS, GRID, SIZE, asked, shapes_of
@@ -23,6 +23,7 @@ def test_the_question_scales_and_shifts_the_channels_of_each_block() -> None:
         maps, places = model.enter(placed).relu(), placed[:, -2:]
         said = model.condition(whole).view(2, 2, 7)
         for block, (gamma, beta) in zip(model.blocks, said, strict=True):
+            assert isinstance(block, FilmBlock)
             before = block.first(torch.cat([maps, places], 1)).relu()
             after = block.second(before)
             after = (after - after.mean()) / (after.var(unbiased=False) + 1e-5).sqrt()

@@ -19,14 +19,15 @@ class Noting(Reasoner):
         return Reasoning(asked.features.values.sum((1, 2))[:, None].expand(-1, ANSWERS))
 
 
-def attention(choice: Choice, share: float = 0.25) -> HardAttention:
+def attention(choice: Choice, share: float = 0.25, behind: Reasoner | None = None) -> HardAttention:
     torch.manual_seed(0)
-    return HardAttention(CHANNELS, ASKED, share, choice, Noting())
+    return HardAttention(CHANNELS, ASKED, share, choice, behind or Noting())
 
 
 @pytest.mark.parametrize("choice", ["norm", "straight_through", "reinforce"])
 def test_the_highest_scores_are_chosen(choice: Choice) -> None:
-    model, about = attention(choice).eval(), asked()
+    behind = Noting()
+    model, about = attention(choice, behind=behind).eval(), asked()
     said = model(about)
     assert said.attention is not None
     for row, picture in enumerate(about.picture.tolist()):
@@ -36,7 +37,7 @@ def test_the_highest_scores_are_chosen(choice: Choice) -> None:
         scores = joint.norm(dim=1) if model.score is None else model.score(joint).squeeze(1)
         best = scores.topk(3).indices
         assert said.attention[row, 0].nonzero().squeeze(1).tolist() == sorted(best.tolist())
-        given = model.behind.given.features
+        given = behind.given.features
         torch.testing.assert_close(given.values[row], joint[best])
         torch.testing.assert_close(given.positions[row], features.positions[picture][best])
 

@@ -3,6 +3,7 @@
 import torch
 
 from nmn.baselines.soft_attention import SoftAttention, SoftAttentionConfig
+from nmn.nn.attention import AdditiveAttention
 from tests.baselines.made import ANSWERS, ASKED, CHANNELS, SIZE, asked, shapes_of
 
 CONFIG = SoftAttentionConfig(glimpses=2, attention=7, hidden=9)
@@ -18,6 +19,7 @@ def test_all_glimpses_see_the_picture_at_the_same_time() -> None:
         cells = torch.cat([features.values[picture], features.positions[picture]], 1)
         views = []
         for number, look in enumerate(model.glimpses):
+            assert isinstance(look, AdditiveAttention)
             both = look.cell(cells) + look.question(whole)
             weights = look.score(both.tanh()).squeeze(1).softmax(0)
             torch.testing.assert_close(said.attention[row, number], weights)

@@ -3,6 +3,7 @@
 import torch
 
 from nmn.baselines.stacked_attention import StackedAttention, StackedAttentionConfig
+from nmn.nn.attention import AdditiveAttention
 from tests.baselines.made import ANSWERS, ASKED, CHANNELS, SIZE, asked, shapes_of
 
 CONFIG = StackedAttentionConfig(looks=2, attention=7, hidden=9)
@@ -18,6 +19,7 @@ def test_each_look_adds_what_it_saw_to_what_is_known() -> None:
         placed = torch.cat([features.values[picture], features.positions[picture]], 1)
         cells, known = model.cell(placed).tanh(), about.questions.whole[row]
         for number, look in enumerate(model.looks):
+            assert isinstance(look, AdditiveAttention)
             both = look.cell(cells) + look.question(known)
             weights = look.score(both.tanh()).squeeze(1).softmax(0)
             torch.testing.assert_close(said.attention[row, number], weights)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from nmn.nn.question_encoder import QuestionEncoder, QuestionEncoderConfig
+from nmn.data.vocabulary import WordVocabulary
+from nmn.nn.question_encoder import PADDING, QuestionEncoder, QuestionEncoderConfig
 
 TOKENS = torch.tensor([[2, 3, 4, 5], [6, 2, 0, 0], [0, 0, 0, 0]])
 
@@ -50,3 +51,7 @@ def test_gradient_reaches_all_weights_but_those_of_padding(encoder: QuestionEnco
     assert encoder.word.weight.grad is not None
     assert not encoder.word.weight.grad[0].any()
     assert encoder.word.weight.grad[2].any()
+
+
+def test_padding_is_that_of_vocabularies() -> None:
+    assert PADDING == WordVocabulary.PAD

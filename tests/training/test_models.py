@@ -23,7 +23,8 @@ def test_models_are_told_apart_by_kind() -> None:
     without = build(TrainPreset, {**VALUES, "model": {"family": "tbd"}}, "x")
     assert without.model == ModuleNetworkConfig(family="tbd")
     with pytest.raises(
-        ConfigError, match="'model': wanted kind 'modules', 'scene_parser' or 'induced', got 'none'"
+        ConfigError,
+        match="'model': wanted kind 'modules', 'scene_parser', 'induced' or 'answerer', got 'none'",
     ):
         build(TrainPreset, {**VALUES, "model": {"kind": "none"}}, "x")
 

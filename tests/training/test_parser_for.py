@@ -12,6 +12,7 @@ from nmn.engine import Engine
 from nmn.errors import DataError, QuestionError, UnknownNameError
 from nmn.execution.induced import InducedNetwork
 from nmn.generate.shapes import generate_shapes
+from nmn.parsing.base import BatchParser
 from nmn.parsing.grammar_parser import shared_parser
 from nmn.policies.decode import Decoding, DecodingConfig
 from nmn.policies.learned_parser import LearnedParser
@@ -117,7 +118,8 @@ def test_questions_are_read_together(model: Checkpoint, knowing: Path) -> None:
 
         def parse_all(self, questions: list[str]) -> object:
             told.append(questions)
-            return parser.parse_all(questions)  # type: ignore[attr-defined]
+            assert isinstance(parser, BatchParser)
+            return parser.parse_all(questions)
 
     data = asked(shapes_preset(*KNOWING))
     twice = ListDataset(data.domain, data.name, (*data.examples, *data.examples))
@@ -166,7 +168,9 @@ def test_a_model_that_learned_layouts_parses_for_another(model: Checkpoint, tmp_
     save_checkpoint(tmp_path, Checkpoint(induced, preset, model.vocabulary, {}, "induced"))
     question = "is a circle red"
     said = induced.eval().parse(question)[0].program
-    assert parser_for(model, tmp_path).parse(question)[0].program == said
+    parser = parser_for(model, tmp_path)
+    assert parser is not None
+    assert parser.parse(question)[0].program == said
 
 
 def test_parsers_of_another_domain_are_refused(model: Checkpoint, other: Path) -> None:
