@@ -10,9 +10,11 @@ from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nmn.baselines.matching import ObjectsSaid
+from nmn.config import Config
 from nmn.nn.features import Features
 from nmn.nn.question_encoder import EncodedQuestions
 
@@ -71,6 +73,24 @@ class Reasoner(nn.Module, ABC):
     @abstractmethod
     def forward(self, asked: Asked) -> Reasoning:
         """Answer questions."""
+
+
+class HeadedConfig(Config):
+    """Sizes of what attends with several heads.
+
+    Attributes:
+        units: of a node, word or cell.
+        heads: of attention, which share the units.
+    """
+
+    units: int = Field(128, gt=0, le=4096)
+    heads: int = Field(4, gt=0, le=64)
+
+    @model_validator(mode="after")
+    def _heads_share_units(self) -> "HeadedConfig":
+        if self.units % self.heads:
+            raise ValueError(f"units {self.units}; wanted a multiple of heads ({self.heads})")
+        return self
 
 
 def layers(*units: int, dropout: float = 0.0) -> nn.Sequential:

@@ -10,22 +10,21 @@ words, and has one head for all answers. The layers are torch's own.
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import nn
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
+from nmn.baselines.base import Asked, HeadedConfig, Reasoner, Reasoning, layers
 from nmn.baselines.matching import ObjectsSaid
-from nmn.config import Config
 from nmn.nn.features import FeatureSize
 
 
-class DetectorConfig(Config):
+class DetectorConfig(HeadedConfig):
     """Sizes.
 
     Attributes:
         queries: for objects; a picture should not have more.
         rounds: layers of the encoder, and as many of the decoder.
-        units, heads, wide: of each.
+        wide: units of the inner layer of each.
         hidden: units of the layer before the answers.
         dropout: in training.
         objects: how much it counts what queries say of objects; 0 for answers alone.
@@ -34,18 +33,10 @@ class DetectorConfig(Config):
     kind: Literal["detector"] = "detector"
     queries: int = Field(12, gt=0, le=1000)
     rounds: int = Field(2, gt=0, le=64)
-    units: int = Field(128, gt=0, le=4096)
-    heads: int = Field(4, gt=0, le=64)
     wide: int = Field(256, gt=0, le=8192)
     hidden: int = Field(256, gt=0, le=8192)
     dropout: float = Field(0.0, ge=0, lt=1)
     objects: float = Field(0.0, ge=0)
-
-    @model_validator(mode="after")
-    def _heads_share_units(self) -> "DetectorConfig":
-        if self.units % self.heads:
-            raise ValueError(f"units {self.units}; wanted a multiple of heads ({self.heads})")
-        return self
 
 
 class Detector(Reasoner):

@@ -8,11 +8,10 @@ Every node hears every other one, and what is asked is known to all.
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import nn
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, HeadedConfig, Reasoner, Reasoning, layers
 from nmn.nn.features import FeatureSize
 from nmn.nn.graph import (
     AdditiveHearing,
@@ -28,14 +27,12 @@ from nmn.nn.graph import (
 Flavour = Literal["convolutional", "attentional", "message_passing"]
 
 
-class GraphNetworkConfig(Config):
+class GraphNetworkConfig(HeadedConfig):
     """Sizes.
 
     Attributes:
         flavour: what nodes hear.
         rounds: one after the other.
-        units: of a node.
-        heads: of attention.
         messages: layers of the network of a message.
         hidden: units of the layer before the answers.
         dropout: before the last layer, in training.
@@ -44,17 +41,9 @@ class GraphNetworkConfig(Config):
     kind: Literal["graph_network"] = "graph_network"
     flavour: Flavour = "message_passing"
     rounds: int = Field(2, gt=0, le=64)
-    units: int = Field(128, gt=0, le=4096)
-    heads: int = Field(4, gt=0, le=64)
     messages: int = Field(2, gt=0, le=16)
     hidden: int = Field(256, gt=0, le=8192)
     dropout: float = Field(0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _heads_share_units(self) -> "GraphNetworkConfig":
-        if self.units % self.heads:
-            raise ValueError(f"units {self.units}; wanted a multiple of heads ({self.heads})")
-        return self
 
 
 class GraphNetwork(Reasoner):

@@ -9,22 +9,19 @@ as in one-stream models of pictures and words (Li et al. 2019, VisualBERT). They
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import nn
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, HeadedConfig, Reasoner, Reasoning, layers
 from nmn.nn.features import FeatureSize
 from nmn.nn.graph import DotHearing, Graph, GraphBlock, TransformerChange
 
 
-class TransformerConfig(Config):
+class TransformerConfig(HeadedConfig):
     """Sizes.
 
     Attributes:
         rounds: layers.
-        units: of a word or cell.
-        heads: of attention.
         wide: units of the inner layer of each.
         hidden: units of the layer before the answers.
         dropout: before the last layer, in training.
@@ -32,17 +29,9 @@ class TransformerConfig(Config):
 
     kind: Literal["transformer"] = "transformer"
     rounds: int = Field(3, gt=0, le=64)
-    units: int = Field(128, gt=0, le=4096)
-    heads: int = Field(4, gt=0, le=64)
     wide: int = Field(256, gt=0, le=8192)
     hidden: int = Field(256, gt=0, le=8192)
     dropout: float = Field(0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _heads_share_units(self) -> "TransformerConfig":
-        if self.units % self.heads:
-            raise ValueError(f"units {self.units}; wanted a multiple of heads ({self.heads})")
-        return self
 
 
 class Transformer(Reasoner):

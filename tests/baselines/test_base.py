@@ -13,6 +13,7 @@ from nmn.baselines.hard_attention import HardAttention
 from nmn.baselines.reasoners import ReasonerConfig, build_reasoner
 from nmn.config import build
 from nmn.domain import load_domain
+from nmn.errors import ConfigError
 from nmn.nn.features import FeatureSize
 from tests.baselines.made import ASKED, CHANNELS, SIZE, asked, of_objects, one_of
 
@@ -116,3 +117,10 @@ def test_layers_have_relu_between_and_dropout_before_the_last() -> None:
     kinds = [type(part).__name__ for part in layers(4, 5, 6, 7, dropout=0.5)]
     assert kinds == ["Linear", "ReLU", "Linear", "ReLU", "Dropout", "Linear"]
     assert [type(part).__name__ for part in layers(4, 7)] == ["Linear"]
+
+
+@pytest.mark.parametrize("kind", ["graph_network", "transformer", "detector"])
+def test_heads_share_the_units(kind: str) -> None:
+    values = {"kind": "answerer", "reasoner": {"kind": kind, "units": 10, "heads": 4}}
+    with pytest.raises(ConfigError, match=r"units 10; wanted a multiple of heads \(4\)"):
+        build(AnswererConfig, values, "test")
