@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -41,9 +42,18 @@ def bars(report: Mapping[str, Any]) -> bytes:
 
 
 def curves(results: Results, measure: str) -> bytes:
-    """The measure on what was kept from training, step by step: means over seeds and all seeds."""
-    figure = Figure(figsize=(8, 4.5), dpi=_DPI, layout="constrained")
+    """The measure on what was kept from training, step by step: means over seeds and all seeds.
+
+    Where questions are kept that have no programs, their answers are what is known of every step;
+    so they are drawn in place of a measure that is not.
+    """
+    reports = [run.report for runs in results.values() for run in runs if run.report is not None]
+    if not any(measure in line for report in reports for line in report["curve"]):
+        measure = "accuracy"
+    figure = Figure(figsize=(10, 4.5), dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
+    colors = colormaps["tab10"](range(10)).tolist()
+    axes.set_prop_cycle(color=colors * 2, linestyle=["-"] * 10 + ["--"] * 10)
     drawn = False
     for arm, runs in results.items():
         each = [
@@ -59,7 +69,8 @@ def curves(results: Results, measure: str) -> bytes:
         (line,) = axes.plot(shared, means, marker=".", label=arm.name)
         for curve in each if len(each) > 1 else ():
             rates = [curve[step] for step in shared]
-            axes.plot(shared, rates, color=line.get_color(), alpha=0.25, linewidth=0.8)
+            color, style = line.get_color(), line.get_linestyle()
+            axes.plot(shared, rates, color=color, linestyle=style, alpha=0.25, linewidth=0.8)
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("step")
@@ -67,7 +78,7 @@ def curves(results: Results, measure: str) -> bytes:
     told = right_everywhere if measure == "accuracy" else HEADINGS[measure]
     axes.set_ylabel(f"{told}, kept questions")
     if drawn:
-        axes.legend(frameon=False)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     else:
         axes.set_title("no curves: training.evaluate_every is 0")
     return _png(figure)

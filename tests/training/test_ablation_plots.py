@@ -43,3 +43,10 @@ def test_curves_are_drawn_for_each_arm() -> None:
     alone = pixels(curves(results_of(one=[one], other=[report_of("11")]), "accuracy"))
     assert share_of(both, "C0") > 0
     assert share_of(both, "C1") > 0 == share_of(alone, "C1")
+
+
+def test_curves_of_answers_stand_in_for_programs_that_are_not_known() -> None:
+    report = report_of("10", curve=(0.2, 0.4))
+    answers = [{k: v for k, v in line.items() if k != "exact_match"} for line in report["curve"]]
+    results = results_of(one=[{**report, "curve": answers}])
+    assert share_of(pixels(curves(results, "exact_match")), "C0") > 0
