@@ -49,3 +49,11 @@ def free_memory() -> float:
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * page
         free = min(free, float(max(0, limit - used)))
     return free
+
+
+def peak_memory() -> float | None:
+    """Bytes of memory that this process has had at most; None where the system does not say."""
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

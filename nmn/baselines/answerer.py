@@ -20,7 +20,7 @@ from nmn.domain import Domain
 from nmn.errors import DataError
 from nmn.execution.base import Chosen, Model, Prediction
 from nmn.nn.augment import AugmentConfig, augment
-from nmn.nn.features import Features, FeatureSize
+from nmn.nn.features import Features, FeatureSize, pooled
 from nmn.nn.policy_gradient import RewardBaseline, reinforce
 from nmn.nn.question_encoder import QuestionEncoder, QuestionEncoderConfig
 from nmn.nn.stem import StemConfig
@@ -50,6 +50,8 @@ class AnswererConfig(Config):
         sees: `pictures`, or the `states` of the objects in scenes.
         stem: for pictures.
         question: how questions are read.
+        pool: `(rows, columns)` of cells into which those of the stem are brought, the largest
+            value of each channel; none for those of the stem.
         hard: which cells are chosen.
         reasoner: what answers.
         augment: how pictures are changed in training.
@@ -59,6 +61,7 @@ class AnswererConfig(Config):
     sees: Literal["pictures", "states"] = "pictures"
     stem: AnyStemConfig = StemConfig()
     question: QuestionEncoderConfig = QuestionEncoderConfig()
+    pool: tuple[int, int] | None = None
     hard: HardAttentionConfig = HardAttentionConfig()
     reasoner: AnyReasonerConfig = RelationNetworkConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -67,7 +70,19 @@ class AnswererConfig(Config):
     def _settings_have_an_effect(self) -> "AnswererConfig":
         if self.sees == "states" and self.stem != StemConfig():
             raise ValueError("a stem for states, which need none; wanted sees = pictures")
+        if self.pool is not None:
+            if self.sees == "states":
+                raise ValueError("states are on no grid to pool; wanted sees = pictures")
+            grid = self.stem.size.grid
+            if not all(1 <= ours <= its for ours, its in zip(self.pool, grid or (), strict=True)):
+                raise ValueError(f"pool {self.pool}; wanted up to {grid}, as the stem has cells")
         return self
+
+    @property
+    def cells(self) -> FeatureSize:
+        """Channels and cells of pictures as the reasoner has them."""
+        size = self.stem.size
+        return size if self.pool is None else FeatureSize(size.channels, self.pool)
 
 
 class Answerer(Model):
@@ -88,7 +103,7 @@ class Answerer(Model):
         self.sees_pictures = config.sees == "pictures"
         self.stem = build_stem(config.stem) if self.sees_pictures else nn.Identity()
         states = FeatureSize(len(state_channels(domain)))
-        size = config.stem.size if self.sees_pictures else states
+        size = config.cells if self.sees_pictures else states
         asked = config.question.hidden
         self.question = QuestionEncoder(words, config.question)
         self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
@@ -140,13 +155,17 @@ class Answerer(Model):
         Raises:
             DataError: a question without scene where states are looked at.
         """
-        if self.sees_pictures:
+        if batch.features is not None:
+            features = batch.features
+        elif self.sees_pictures:
             pictures = batch.pictures
             if generator is not None:
                 pictures = augment(pictures, self.config.augment, generator)
             features = self.stem(pictures)
         else:
             features = self._states(batch)
+        if self.config.pool is not None:
+            features = pooled(features, self.config.pool)
         questions = self.question(batch.tokens)
         said: Reasoning = self.reasoner(
             Asked(features, batch.picture, questions, batch.families, generator)

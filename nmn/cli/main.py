@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from nmn.cli.ablate import ablate
 from nmn.cli.ask import ask
 from nmn.cli.check import check
+from nmn.cli.compare import compare
 from nmn.cli.demo import demo
 from nmn.cli.evaluate import evaluate
 from nmn.cli.execute import execute
@@ -34,7 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    demo, ask, parse, execute, generate, check, render, train, evaluate, ablate, inspect, show,
+    demo, ask, parse, execute, generate, check, render, train, evaluate, ablate, compare, inspect,
+    show,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

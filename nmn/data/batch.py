@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nmn.data.example import Example, Picture
+from nmn.data.example import Example, Picture, Seen
 from nmn.data.sight import Sight
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
 from nmn.errors import DataError
+from nmn.nn.features import Features, grid_features
 from nmn.program.program import Program
 from nmn.scene.scene import Scene
 
@@ -31,6 +32,7 @@ class Batch:
         answers: indices into the answers of the domain, or `UNKNOWN`.
         sights: of each picture, where they were worked out.
         families: what kind of question each is, where that is known.
+        features: what a stem that learns no more gives of the pictures, which are empty then.
     """
 
     questions: tuple[str, ...]
@@ -42,6 +44,7 @@ class Batch:
     scenes: tuple[Scene | None, ...]
     sights: tuple[Sight | None, ...] = ()
     families: tuple[str, ...] = ()
+    features: Features | None = None
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -72,7 +75,9 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         names = ("pictures", "picture", "tokens", "answers")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        features = None if self.features is None else self.features.to(device)
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self, features=features, **moved)
 
 
 def collate(
@@ -85,7 +90,8 @@ def collate(
     """A batch of `examples`.
 
     Args:
-        pictures: False for models that look at the states of objects; pictures are then empty.
+        pictures: False for models that look at the states of objects; pictures are then empty,
+            as they are where it was computed what a stem gives of them.
 
     Raises:
         DataError: no examples, one without picture, pictures of different sizes, or an answer that
@@ -99,9 +105,12 @@ def collate(
         if example.image_index not in places:
             places[example.image_index] = len(shown)
             shown.append(example)
+    seen = [example.seen for example in shown if example.seen is not None] if pictures else []
+    if seen and len(seen) < len(shown):
+        raise DataError("batch", "features of some pictures; wanted those of all, or of none")
     return Batch(
         questions=tuple(example.question for example in examples),
-        pictures=_stacked(shown) if pictures else torch.zeros(len(shown), 3, 0, 0),
+        pictures=_stacked(shown) if pictures and not seen else torch.zeros(len(shown), 3, 0, 0),
         picture=torch.tensor([places[example.image_index] for example in examples]),
         tokens=vocabulary.encode([example.tokens for example in examples]),
         programs=tuple(example.program for example in examples),
@@ -109,7 +118,14 @@ def collate(
         scenes=tuple(example.scene for example in examples),
         sights=tuple(example.sight for example in shown),
         families=tuple(example.family for example in examples),
+        features=_features(seen) if seen else None,
     )
+
+
+def _features(seen: Sequence[Seen]) -> Features:
+    values = torch.from_numpy(np.stack(seen)).float()
+    features: Features = grid_features(values.permute(0, 3, 1, 2))
+    return features
 
 
 def _stacked(examples: Sequence[Example]) -> Float[Tensor, "picture 3 height width"]:

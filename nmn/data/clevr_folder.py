@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmn.data.clevr import Question, read_questions
 from nmn.data.clevr_scenes import image_name, read_scenes
@@ -41,6 +42,7 @@ class ClevrData:
         store: the pictures once more, decoded.
         sights: what of the scenes is seen where, by image index, where it was worked out.
         size: `(width, height)` that pictures are resized to which do not come out of the store.
+        seen: what a stem gives of each picture, by row, where that takes the pictures' place.
     """
 
     domain: Domain
@@ -51,6 +53,7 @@ class ClevrData:
     store: PictureStore | None = None
     sights: Mapping[int, Sight] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    seen: NDArray[np.float16] | None = None
     _last: dict[int, Picture] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -59,7 +62,11 @@ class ClevrData:
     def __getitem__(self, index: int, /) -> Example:
         example = self.question(index)
         row = int(self.questions.pictures[index])
-        return example if row < 0 else replace(example, picture=self.picture(row))
+        if row < 0:
+            return example
+        if self.seen is not None:
+            return replace(example, seen=np.asarray(self.seen[row]))
+        return replace(example, picture=self.picture(row))
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))

@@ -15,6 +15,9 @@ from nmn.scene.scene import Scene
 Picture = NDArray[np.uint8]
 """`(height, width, 3)`, RGB, 0 to 255."""
 
+Seen = NDArray[np.float16]
+"""`(row, column, channel)`: what a stem gives of a picture on its grid of cells."""
+
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -25,6 +28,8 @@ class Example:
         image_index: the place of its picture; questions may share one.
         family: what kind of question it is, for reports; empty where unknown.
         sight: what of the scene is seen where in the picture, where that was worked out.
+        seen: what a stem that learns no more gives of the picture, where that was computed; it
+            takes the picture's place.
     """
 
     question: str
@@ -36,6 +41,7 @@ class Example:
     family: str = ""
     scene: Scene | None = None
     sight: Sight | None = None
+    seen: Seen | None = None
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class PictureStore:
 
     def is_of(self, files: PictureFiles) -> bool:
         """Whether these are the pictures of `files`, as they are now."""
-        return self.path.stem == _state(files)
+        return self.path.stem == state_of(files)
 
     def rows(self, rows: Sequence[int]) -> UInt8[np.ndarray, "picture height width 3"]:
         """A copy of some pictures, in the order asked for."""
@@ -169,10 +169,10 @@ def _place(files: PictureFiles, size: tuple[int, int] | None) -> Path:
     source = hashlib.sha256(repr((str(folder), size, files.names)).encode()).hexdigest()[:12]
     # images/train of CLEVR_v1.0
     title = "-".join((*folder.parts[-3:-2], folder.name, *([_said(size)] if size else [])))
-    return cache_folder() / "pictures" / f"{title}-{source}" / f"{_state(files)}.npy"
+    return cache_folder() / "pictures" / f"{title}-{source}" / f"{state_of(files)}.npy"
 
 
-def _state(files: PictureFiles) -> str:
+def state_of(files: PictureFiles) -> str:
     """A name for what the files are: other ones, or changed ones, have another."""
     folder = files.folder.resolve()
     state = hashlib.sha256()
@@ -211,7 +211,7 @@ def _write(
             raise DataError(str(path.parent), f"{problem} (NMN_HOME says where it is kept)")
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
-        with contextlib.closing(_decoded(files, size)) as pictures:
+        with contextlib.closing(decoded(files, size)) as pictures:
             for row, picture in enumerate(pictures):
                 if picture.shape != first.shape:
                     raise _other_size(files, row, picture, first)
@@ -219,8 +219,11 @@ def _write(
                 progress(row + 1)
 
 
-def _decoded(files: PictureFiles, size: tuple[int, int] | None) -> Generator[Picture, None, None]:
-    """All pictures in order. PIL decodes without Python's lock: threads do as well as processes."""
+def decoded(files: PictureFiles, size: tuple[int, int] | None) -> Generator[Picture, None, None]:
+    """All pictures in order, each resized where a size is wanted.
+
+    PIL decodes without Python's lock: threads do as well as processes.
+    """
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
     # Threads that each put back the filters they found can leave others than there were.
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:

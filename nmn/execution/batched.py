@@ -126,7 +126,7 @@ class BatchedExecutor(nn.Module):
         cells = 0
         try:
             with self._precision(batch.pictures.device):
-                features = self.bank.see(batch.pictures, self.stem)
+                features = self.bank.see(batch, self.stem)
                 cells = features.values.shape[1]
                 self.bank.check(features)
                 features = self.bank.prepare(features)

@@ -41,7 +41,7 @@ class ReferenceExecutor(nn.Module):
         types = [typecheck(program, self.bank.domain) for program in programs]
         for each in types:
             answers_of(each[-1], self.bank.domain)
-        features = self.bank.see(batch.pictures, self.stem)
+        features = self.bank.see(batch, self.stem)
         self.bank.check(features)
         features = self.bank.prepare(features)
         roots = []

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from nmn.data.batch import Batch
 from nmn.domain import Domain
 from nmn.errors import DataError, ProgramTypeError, ShapeError
 from nmn.nn.features import Features, FeatureSize, with_mirrored
@@ -115,11 +116,16 @@ class ModuleBank(nn.Module, ABC):
         """Whether `Features.mirrored` is looked at."""
         return False
 
-    def see(self, pictures: Float[Tensor, "picture 3 height width"], stem: nn.Module) -> Features:
-        """What `stem` gives of pictures, with all that `prepare` looks at."""
-        features: Features = stem(pictures)
+    def see(self, batch: Batch, stem: nn.Module) -> Features:
+        """What `stem` gives of the pictures of a batch, with all that `prepare` looks at.
+
+        Where the batch has that already, the stem is not asked; nothing is mirrored then.
+        """
+        if batch.features is not None:
+            return batch.features
+        features: Features = stem(batch.pictures)
         if self.wants_mirrored:
-            features = with_mirrored(features, stem(pictures.flip(-1)))
+            features = with_mirrored(features, stem(batch.pictures.flip(-1)))
         return features
 
     @abstractmethod

@@ -75,7 +75,7 @@ def augment(
         drawn = torch.randn(pixels.shape[1:], generator=generator).to(pixels)
         pixels.addcmul_(amounts(0.0, config.noise), drawn[None])
     height, width = pictures.shape[2:]
-    return pixels.clamp_(0, 1).view(-1, height, width, 3).permute(0, 3, 1, 2)
+    return pixels.clamp_(0, 1).view(len(pictures), height, width, 3).permute(0, 3, 1, 2)
 
 
 def _coloured(

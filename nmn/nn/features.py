@@ -6,6 +6,7 @@ from functools import cache
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 from nmn.errors import ShapeError
 
@@ -63,6 +64,13 @@ class Features:
         if self.grid is not None and self.grid[0] * self.grid[1] != cells:
             raise ShapeError("features.grid", f"{cells} cells", f"{self.grid}")
 
+    def to(self, device: torch.device) -> "Features":
+        """The same on another device."""
+        mirrored = None if self.mirrored is None else self.mirrored.to(device)
+        values, positions = self.values.to(device), self.positions.to(device)
+        present = self.present.to(device)
+        return Features(values, positions, present, self.grid, mirrored)
+
 
 def with_mirrored(features: Features, other: Features) -> Features:
     """Features with what the same stem says of the mirrored pictures.
@@ -85,6 +93,19 @@ def grid_features(values: Float[Tensor, "picture channel height width"]) -> Feat
     positions = places.expand(pictures, -1, -1)
     present = torch.ones(pictures, height * width, dtype=torch.bool, device=values.device)
     return Features(cells, positions, present, (height, width))
+
+
+def pooled(features: Features, grid: tuple[int, int]) -> Features:
+    """The largest value of each channel in each cell of a coarser grid.
+
+    Raises:
+        ShapeError: the features are on no grid.
+    """
+    if features.grid is None:
+        raise ShapeError("features", "a grid of cells, to pool it", "none")
+    maps = features.values.transpose(1, 2).reshape(len(features.values), -1, *features.grid)
+    coarser: Features = grid_features(functional.adaptive_max_pool2d(maps, grid))
+    return coarser
 
 
 @cache

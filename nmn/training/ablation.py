@@ -21,6 +21,27 @@ Settings = dict[str, Any]
 """Tables of settings, within each other as in a preset."""
 
 
+def check_seeds(seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Different seeds.
+
+    Raises:
+        ValueError: some are equal, below 0, or there are none.
+    """
+    if seeds is not None and (not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0):
+        raise ValueError("wanted different seeds of 0 or more")
+    return seeds
+
+
+def check_name(name: str) -> None:
+    """A name that a folder can have.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"'{name}' is no name; wanted a-z, 0-9, _, . and -")
+
+
 class AblationPreset(Config):
     """Which trainings are held against each other.
 
@@ -41,12 +62,7 @@ class AblationPreset(Config):
     axes: dict[str, dict[str, Settings]] = Field(min_length=1)
     design: Literal["grid", "one_at_a_time"] = "grid"
 
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
-            raise ValueError("wanted different seeds of 0 or more")
-        return seeds
+    _seeds = field_validator("seeds")(check_seeds)
 
     @model_validator(mode="after")
     def _seeds_are_said_once(self) -> "AblationPreset":
@@ -64,8 +80,7 @@ class AblationPreset(Config):
             if not arms:
                 raise ValueError(f"axis {axis} has no arms")
             for name in (axis, *arms):
-                if not _NAME.fullmatch(name):
-                    raise ValueError(f"'{name}' is no name; wanted a-z, 0-9, _, . and -")
+                check_name(name)
         return axes
 
 

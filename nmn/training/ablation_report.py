@@ -1,7 +1,5 @@
 """What an ablation found: tables, tests between arms, learning curves."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +13,7 @@ from nmn.training.comparison import holm, mean_over_seeds, paired_test
 from nmn.training.grid import Result
 from nmn.training.metrics import natural_order
 from nmn.training.parser_report import HEADINGS, MEASURES
+from nmn.training.tables import csv_text, markdown_table, stated_mean
 
 _LEGEND = """\
 Means over seeds with 95% intervals (Student's t), on the questions kept for testing. They are \
@@ -140,10 +139,10 @@ def _markdown(report: Mapping[str, Any]) -> str:
     for arm in report["arms"]:
         runs = str(arm["runs"] - len(arm["failed"]))
         runs += f" of {arm['runs']}" if arm["failed"] else ""
-        rates = [_stated(arm.get(name)) for name in HEADINGS]
+        rates = [stated_mean(arm.get(name)) for name in HEADINGS]
         seconds = arm.get("training_seconds")
         rows.append([arm["arm"], runs, *rates, "-" if seconds is None else f"{seconds:.0f}"])
-    lines = ["# Ablation", "", _LEGEND, *_reference(report), "", *_lines(rows)]
+    lines = ["# Ablation", "", _LEGEND, *_reference(report), "", *markdown_table(rows)]
     failed = [problem for arm in report["arms"] for problem in arm["failed"]]
     if failed:
         lines += ["", "Failed runs:", "", *(f"- {problem}" for problem in failed)]
@@ -187,7 +186,14 @@ def _compared(report: Mapping[str, Any]) -> list[str]:
         "arm is better, worse and equal, all seeds and scenes of a question together; and the "
         "same of seeds."
     )
-    lines = ["", f"## Compared with `{report['compared_with']}`", "", text, "", *_lines(rows)]
+    lines = [
+        "",
+        f"## Compared with `{report['compared_with']}`",
+        "",
+        text,
+        "",
+        *markdown_table(rows),
+    ]
     for arm in others:
         if count := arm["asked_otherwise"]:
             lines += ["", f"- {arm['arm']}: {count} seeds left out, tested on other questions"]
@@ -197,27 +203,11 @@ def _compared(report: Mapping[str, Any]) -> list[str]:
 def _table(report: Mapping[str, Any], kind: str) -> list[str]:
     arms = [arm for arm in report["arms"] if kind in arm]
     names = sorted({name for arm in arms for name in arm[kind]}, key=natural_order)
-    rows = [[name, *(_share(arm[kind].get(name)) for arm in arms)] for name in names]
-    return _lines([["", *(arm["arm"] for arm in arms)], *rows])
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, its headings first."""
-    heading, *others = (f"| {' | '.join(cells)} |" for cells in rows)
-    return [heading, "|---" * len(rows[0]) + "|", *others]
-
-
-def _share(mean: Mapping[str, Any] | None) -> str:
-    return "-" if mean is None else f"{100 * mean['mean']:.1f}"
-
-
-def _stated(mean: Mapping[str, Any] | None) -> str:
-    if mean is None:
-        return "-"
-    if mean["interval"] is None:
-        return f"{100 * mean['mean']:.1f}"
-    low, high = mean["interval"]
-    return f"{100 * mean['mean']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    rows = [
+        [name, *(stated_mean(arm[kind].get(name), interval=False) for arm in arms)]
+        for name in names
+    ]
+    return markdown_table([["", *(arm["arm"] for arm in arms)], *rows])
 
 
 def _runs(results: Results) -> str:
@@ -231,7 +221,7 @@ def _runs(results: Results) -> str:
                 measured = [report[name]["rate"] for name in MEASURES]
                 measured.append(report["made"].get("training_seconds"))
             rows.append([*arm.choices.values(), run.job.settings["seed"], *measured, run.problem])
-    return _csv(rows)
+    return csv_text(rows)
 
 
 def _comparisons(report: Mapping[str, Any]) -> str:
@@ -243,7 +233,7 @@ def _comparisons(report: Mapping[str, Any]) -> str:
             counts = [test[kind][name] for kind in ("questions", "seeds") for name in _TALLY]
             named = [arm["arm"], report["compared_with"], report["measure"]]
             rows.append([*named, *(test[name] for name in _TESTED), *counts])
-    return _csv(rows)
+    return csv_text(rows)
 
 
 def _groups(report: Mapping[str, Any], kind: str) -> str:
@@ -253,10 +243,4 @@ def _groups(report: Mapping[str, Any], kind: str) -> str:
             if mean is not None:
                 low, high = mean["interval"] or ("", "")
                 rows.append([arm["arm"], name, mean["mean"], low, high, mean["seeds"]])
-    return _csv(rows)
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
+    return csv_text(rows)

@@ -149,7 +149,13 @@ class Run(Generic[M, B]):
             lessons.begin()
         batches = lessons.batches(self.done)
         for progress in train(
-            self.model, self.optimizer, batches, config, self.seed, start=self.done
+            self.model,
+            self.optimizer,
+            batches,
+            config,
+            self.seed,
+            start=self.done,
+            seconds=self.seconds,
         ):
             self.done = progress.step
             self.recent.append(progress.loss)
@@ -157,8 +163,9 @@ class Run(Generic[M, B]):
             log.step(self.attempt, progress, self.seconds)
             if self._is_stuck():
                 return False
-            stage(what, self.done, config.steps, f"loss {self._loss():.4f}")
-            last = self.done == config.steps
+            done, whole = self._share()
+            stage(what, done, whole, f"loss {self._loss():.4f}")
+            last = config.is_over(self.done, self.seconds)
             if lessons.evaluate is not None and (last or self._evaluates()):
                 self.evaluated = dict(lessons.evaluate())
                 took = {"seconds": round(self.seconds, 2)}
@@ -169,10 +176,19 @@ class Run(Generic[M, B]):
                 self._check_weights()
                 if not last:
                     self._save()
+            if last:
+                break
         if self.best is not None:
             self.model.load_state_dict(dict(self.best.weights))
         self.model.eval()
         return True
+
+    def _share(self) -> tuple[int, int]:
+        """What is done, and of what: steps, or seconds where these end the training."""
+        steps, limit = self.config.steps, self.config.minutes * 60
+        if limit and self.seconds / limit > self.done / steps:
+            return min(int(self.seconds), int(limit)), int(limit)
+        return self.done, steps
 
     def _loss(self) -> float:
         return sum(self.recent) / len(self.recent)

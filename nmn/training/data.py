@@ -28,7 +28,9 @@ from nmn.generate.shapes_asked import ask_of_pictures
 from nmn.generate.sight_store import open_sights
 from nmn.generate.sort_of_clevr import SortOfClevrConfig
 from nmn.progress import Stage, silent
-from nmn.training.models import supervision_of
+from nmn.training.checkpoint import load_checkpoint
+from nmn.training.frozen import open_seen
+from nmn.training.models import stem_of, supervision_of
 from nmn.training.preset import (
     AddedData,
     ClevrDataConfig,
@@ -38,6 +40,7 @@ from nmn.training.preset import (
     TrainPreset,
 )
 from nmn.training.selection import select
+from nmn.training.stored import find_checkpoint
 
 _TRAIN: Literal["train"] = "train"
 _HELD_OUT: Literal["val"] = "val"
@@ -51,11 +54,14 @@ def domain_of_preset(preset: TrainPreset) -> Domain:
     return load_domain(preset.domain)
 
 
-def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
+def training_data(preset: TrainPreset, stage: Stage = silent, device: str = "cpu") -> Dataset:
     """The questions that a preset learns from.
 
-    Those of CLEVR's world with pictures as large as the model wants them, and where it learns
-    from scenes with these and what is seen where.
+    Those of CLEVR's world with pictures as large as the model wants them, or with what a frozen
+    stem gives of them; and where it learns from scenes with these and what is seen where.
+
+    Args:
+        device: where a frozen stem computes.
 
     Raises:
         ConfigError: there is no such data.
@@ -69,18 +75,21 @@ def training_data(preset: TrainPreset, stage: Stage = silent) -> Dataset:
     if added is not None and not added.folder.is_dir():
         raise DataError(str(added.folder), "no such folder (data.added.folder)")
     scenes = supervision_of(preset.model) == "scene"
-    made = _read(preset, data_folder(preset, stage), _TRAIN, scenes, stage)
+    made = _read(preset, data_folder(preset, stage), _TRAIN, scenes, stage, device)
     if added is None:
         return made
     parts = [Part(made, np.arange(len(made)))]
-    return JoinedData([*parts, *_added(preset, added, scenes, stage)])
+    return JoinedData([*parts, *_added(preset, added, scenes, stage, device)])
 
 
-def held_out_data(preset: TrainPreset, stage: Stage = silent, *, scenes: bool = False) -> Dataset:
+def held_out_data(
+    preset: TrainPreset, stage: Stage = silent, *, scenes: bool = False, device: str = "cpu"
+) -> Dataset:
     """Questions of the same world that training never looks at.
 
     Args:
         scenes: whether with scenes and what is seen where.
+        device: where a frozen stem computes.
 
     Raises:
         ConfigError, DataError: see `training_data`.
@@ -88,7 +97,7 @@ def held_out_data(preset: TrainPreset, stage: Stage = silent, *, scenes: bool = 
     data = preset.data
     if isinstance(data, ShapesData):
         return _shapes(preset, data, _HELD_OUT, data.held_out, stage)
-    return _read(preset, data_folder(preset, stage), _HELD_OUT, scenes, stage)
+    return _read(preset, data_folder(preset, stage), _HELD_OUT, scenes, stage, device)
 
 
 def data_folder(preset: TrainPreset, stage: Stage = silent) -> Path:
@@ -106,13 +115,13 @@ def data_folder(preset: TrainPreset, stage: Stage = silent) -> Path:
             raise ConfigError("preset", f"data of domain {preset.domain} is in no folder")
         case StatesDataConfig():
             splits = {_TRAIN: data.scenes, _HELD_OUT: data.held_out}
-            return cached_folder("clevr-states", data.world, preset.seed, splits, stage)
+            return cached_folder("clevr-states", data.world, preset.seed_of_data, splits, stage)
         case SortOfClevrData():
             splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
-            return cached_folder("sort-of-clevr", data.world, preset.seed, splits, stage)
+            return cached_folder("sort-of-clevr", data.world, preset.seed_of_data, splits, stage)
         case ClevrDataConfig():
             splits = {_TRAIN: data.pictures, _HELD_OUT: data.held_out}
-            return cached_folder("clevr", _world(preset, data), preset.seed, splits, stage)
+            return cached_folder("clevr", _world(preset, data), preset.seed_of_data, splits, stage)
 
 
 def cached_folder(
@@ -159,22 +168,30 @@ def _shapes(
 ) -> Dataset:
     if data.folder is not None and split == _TRAIN:
         questions = read_shapes_questions(data.folder, data.split)
-        return ask_of_pictures(questions, data.world, preset.seed, count, stage)
+        return ask_of_pictures(questions, data.world, preset.seed_of_data, count, stage)
 
     def progress(done: int) -> None:
         stage("generating questions", done, count)
 
-    return generate_shapes(data.world, preset.seed, split, count, progress=progress)
+    return generate_shapes(data.world, preset.seed_of_data, split, count, progress=progress)
 
 
-def _read(preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: Stage) -> ClevrData:
+def _read(
+    preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: Stage, device: str
+) -> ClevrData:
     if isinstance(preset.data, StatesDataConfig):
         return read_clevr(folder, split, pictures=False, scenes=True)
     data = read_clevr(folder, split, scenes=scenes)
-    assert data.files is not None
-    count = len(data.files)
-    told = partial(stage, "decoding pictures", total=count)
-    data = data.with_store(open_store(data.files, preset.size, told))
+    files = data.files
+    assert files is not None
+    count = len(files)
+    if preset.frozen_stem and preset.initial_stem:
+        stem = stem_of(load_checkpoint(find_checkpoint(preset.initial_stem)).model).to(device)
+        told = partial(stage, "looking at pictures", total=count)
+        data = replace(data, seen=open_seen(files, preset.size, stem, told))
+    else:
+        told = partial(stage, "decoding pictures", total=count)
+        data = data.with_store(open_store(files, preset.size, told))
     if not scenes:
         return data
     told = partial(stage, "finding objects", total=count)
@@ -183,7 +200,9 @@ def _read(preset: TrainPreset, folder: Path, split: str, scenes: bool, stage: St
     return replace(data, sights=open_sights(folder, split, preset.size, grid, told))
 
 
-def _added(preset: TrainPreset, added: AddedData, scenes: bool, stage: Stage) -> list[Part]:
-    data = _read(preset, added.folder, added.split, scenes, stage)
+def _added(
+    preset: TrainPreset, added: AddedData, scenes: bool, stage: Stage, device: str
+) -> list[Part]:
+    data = _read(preset, added.folder, added.split, scenes, stage, device)
     rows = np.array(select(data, added.images, setting="data.added.images").rows)
     return [Part(data, rows)] * added.times

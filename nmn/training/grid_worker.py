@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from nmn.data.files import read_json
-from nmn.errors import ConfigError, NMNError
+from nmn.errors import NMNError
 from nmn.memory import keep_freed_memory
 from nmn.resources import write_text
+from nmn.training.compare import CHECKPOINT as CHECKPOINT_SETTING
+from nmn.training.compare_run import loaded_report, trained_report
 from nmn.training.grid import JOB, RESULT
-from nmn.training.log import log_lines, log_of
+from nmn.training.log import curve_of
 from nmn.training.parser_checkpoint import load_parser
 from nmn.training.parser_preset import ParserPreset, build_preset
 from nmn.training.parser_report import MEASURES, clusters_of, outcomes, parsed_by, parser_report
 from nmn.training.parser_run import HowToRun, train_parser
+from nmn.training.preset import TrainPreset
 from nmn.training.question_data import held_out_questions
 from nmn.training.stored import finished
 
@@ -53,25 +56,29 @@ def end_with_parent() -> None:
 
 
 def _report(folder: Path, settings: dict[str, Any], device: str) -> dict[str, Any]:
-    preset = build_preset(settings, str(folder.parent / JOB))
-    if not isinstance(preset, ParserPreset):
-        raise ConfigError("ablate", "a preset of a model; wanted that of a parser")
+    where = str(folder.parent / JOB)
+    if CHECKPOINT_SETTING in settings:
+        asked = build_preset(settings["data"], where)
+        assert isinstance(asked, TrainPreset)
+        return loaded_report(Path(settings[CHECKPOINT_SETTING]), asked, device)
+    preset = build_preset(settings, where)
+    if isinstance(preset, TrainPreset):
+        return trained_report(folder, preset, device)
+    return _parser_report(folder, preset, device)
+
+
+def _parser_report(folder: Path, preset: ParserPreset, device: str) -> dict[str, Any]:
     questions = held_out_questions(preset)  # first, as training may take an hour
     if finished(folder, preset) is None:
         train_parser(preset, HowToRun(folder, resume=True, device=device))
     checkpoint = load_parser(folder)
     checkpoint.model.to(device)
     found = parsed_by(checkpoint, questions)
-    curve = [
-        {key: line[key] for key in ("step", "seconds", *MEASURES) if key in line}
-        for line in log_lines(log_of(folder))
-        if "accuracy" in line
-    ]
     return {
         **parser_report(questions, found),
         "outcomes": outcomes(found),
         "clusters": clusters_of(questions).tolist(),
-        "curve": curve,
+        "curve": curve_of(folder, MEASURES),
         "made": dict(checkpoint.made),
     }
 

@@ -118,3 +118,12 @@ def _summary_writer(folder: Path, step: int) -> Any:
         advice = "pip install 'neural-module-networks[tensorboard]'"
         raise ConfigError("--tensorboard", f"TensorBoard is not installed; {advice}") from error
     return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def curve_of(folder: Path, measures: Sequence[str]) -> list[dict[str, Any]]:
+    """What the log of a run says of evaluations: steps, seconds and some measures."""
+    return [
+        {key: line[key] for key in ("step", "seconds", *measures) if key in line}
+        for line in log_lines(log_of(folder))
+        if "accuracy" in line
+    ]

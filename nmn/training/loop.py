@@ -21,7 +21,10 @@ class LoopConfig(Config):
     """How to train.
 
     Attributes:
-        steps: batches to learn from.
+        steps: batches to learn from, at most.
+        minutes: training ends after so many, with its evaluations, if it has not before; what goes
+            by the share of the steps that are done goes by that of the time, if this is larger.
+            Then other machines do more or fewer steps. 0 for as long as it takes.
         batch_size: questions in a batch, at most.
         learning_rate: the highest; it rises over the first `warmup` of the steps and then
             falls to nothing along a cosine.
@@ -48,6 +51,7 @@ class LoopConfig(Config):
     """
 
     steps: int = Field(1000, gt=0)
+    minutes: float = Field(0.0, ge=0, le=100_000)
     batch_size: int = Field(64, gt=0, le=65_536)
     learning_rate: float = Field(1e-3, gt=0, le=10)
     warmup: float = Field(0.1, ge=0, lt=1)
@@ -71,8 +75,14 @@ class LoopConfig(Config):
             raise ValueError("patience without evaluations; wanted evaluate_every above 0")
         return self
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step."""
+    def is_over(self, step: int, seconds: float) -> bool:
+        """Whether training ends after so many steps and seconds."""
+        return step >= self.steps or bool(self.minutes and seconds >= 60 * self.minutes)
+
+    def rate(self, step: int, seconds: float = 0.0) -> float:
+        """The learning rate of a step that begins after so many seconds of training."""
+        if self.minutes:
+            step = max(step, min(self.steps, int(self.steps * seconds / (60 * self.minutes))))
         rising = self.warmup * self.steps
         if step < rising:
             return self.learning_rate * (step + 1) / (rising + 1)
@@ -107,6 +117,7 @@ def train(
     seed: int,
     *,
     start: int = 0,
+    seconds: float = 0.0,
 ) -> Iterator[Progress]:
     """Train `model` in place from step `start` on, as long as somebody asks for the next step.
 
@@ -115,17 +126,19 @@ def train(
 
     Args:
         batches: of the steps from `start` on, see `nmn.training.curriculum`.
+        seconds: that it has taken until `start`.
 
     Raises:
         NotFiniteError: the loss is not a finite number.
         OutOfMemoryError: with the number of questions that would fit.
     """
     device = next(model.parameters()).device
+    begun = time.perf_counter() - seconds
     began = time.perf_counter()
     for step, batch in zip(range(start, config.steps), batches, strict=False):
         model.train()
         randomness = torch.Generator().manual_seed(child_seed(seed, "step", step))
-        rate = config.rate(step)
+        rate = config.rate(step, time.perf_counter() - begun)
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss = model.loss(batch.to(device), randomness)

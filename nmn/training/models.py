@@ -54,6 +54,11 @@ def supervision_of(config: ModelConfig) -> str:
     return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
 
 
+def needs_scenes(config: ModelConfig) -> bool:
+    """Whether a model looks at the states of objects, which scenes tell."""
+    return isinstance(config, AnswererConfig) and config.sees == "states"
+
+
 def stem_of(model: Model) -> nn.Module:
     """What turns pictures into the features that a model looks at."""
     network = model.network if isinstance(model, InducedNetwork) else model

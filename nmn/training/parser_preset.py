@@ -197,8 +197,9 @@ def load_any_preset(name: str, overrides: Iterable[str] = ()) -> TrainPreset | P
         ConfigError: it is not valid, or an override is not.
     """
     values = with_overrides(read_preset(name), overrides)
-    if values.get("kind") == "ablate":
-        raise ConfigError(f"preset {name}", "an ablation, not a training; nearest: nmn ablate")
+    if (kind := values.get("kind")) in {"ablate", "compare"}:
+        problem = f"of kind {kind}, which is not one training; nearest: nmn {kind}"
+        raise ConfigError(f"preset {name}", problem)
     return build_preset(values, f"preset {name}")
 
 

@@ -11,10 +11,13 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from nmn.config import Config, build, merged, read_toml, with_overrides
 from nmn.errors import UnknownNameError
+from nmn.execution.induced import InducedConfig
 from nmn.execution.network import ModuleNetworkConfig
 from nmn.generate.clevr import ClevrWorldConfig, StatesWorldConfig
 from nmn.generate.shapes import ShapesWorldConfig
 from nmn.generate.sort_of_clevr import SortOfClevrConfig
+from nmn.nn.augment import AugmentConfig
+from nmn.perception.scene_parser import SceneParserConfig
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
@@ -114,16 +117,20 @@ class TrainPreset(Config):
 
     Attributes:
         seed: of data, initial weights and order.
+        data_seed: that of data alone, if it is to be another one.
         data: by domain.
         initial: a checkpoint, by folder or name, of a model that is configured alike; training
             begins with its weights and not with drawn ones.
         initial_stem: the same of a model of any kind, of which only the stem is taken; the one
             here may have more levels. None if empty.
+        frozen_stem: whether the stem stays as that one is; what it gives of each picture is then
+            computed once and kept.
     """
 
     kind: Literal["train"]
     domain: Literal["shapes", "clevr", "sort_of_clevr"]
     seed: int = Field(0, ge=0)
+    data_seed: int | None = Field(None, ge=0)
     data: Annotated[
         Annotated[ShapesData, Tag("shapes")]
         | Annotated[ClevrDataConfig, Tag("clevr")]
@@ -133,6 +140,7 @@ class TrainPreset(Config):
     ]
     initial: str | None = None
     initial_stem: str | None = None
+    frozen_stem: bool = False
     model: AnyModelConfig = ModuleNetworkConfig()
     training: LoopConfig = LoopConfig()
 
@@ -154,10 +162,33 @@ class TrainPreset(Config):
         return self
 
     @model_validator(mode="after")
+    def _can_do_with_stored_features(self) -> "TrainPreset":
+        if not self.frozen_stem:
+            return self
+        if not (self.initial_stem and isinstance(self.data, ClevrDataConfig)):
+            raise ValueError("frozen_stem without initial_stem, or on other data than of clevr")
+        if isinstance(self.model, SceneParserConfig | InducedConfig):
+            raise ValueError("frozen_stem; wanted model.kind = modules or answerer for it")
+        changed = self.model.augment != AugmentConfig()
+        if isinstance(self.model, ModuleNetworkConfig):
+            changed |= self.model.mirror > 0 or bool(self.model.bank.get("both_ways"))
+        if changed:
+            raise ValueError(
+                "frozen_stem, and pictures that are changed or mirrored; wanted model.augment, "
+                "model.mirror and model.bank.both_ways left out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_scenes_to_learn_from(self) -> "TrainPreset":
         if self.domain == "shapes" and supervision_of(self.model) == "scene":
             raise ValueError("supervision by scenes, and shapes has none; wanted answers")
         return self
+
+    @property
+    def seed_of_data(self) -> int:
+        """What data are drawn from."""
+        return self.seed if self.data_seed is None else self.data_seed
 
     @property
     def size(self) -> tuple[int, int]:

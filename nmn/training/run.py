@@ -29,7 +29,7 @@ from nmn.training.checkpoint import (
 from nmn.training.curriculum import split_off, training_batches, without_picture
 from nmn.training.data import domain_of_preset, training_data
 from nmn.training.log import RunLog
-from nmn.training.models import build_model, supervision_of
+from nmn.training.models import build_model, stem_of, supervision_of
 from nmn.training.preset import TrainPreset
 from nmn.training.state import discard_state
 
@@ -59,7 +59,7 @@ def run_training(
     data = words = None
     if isinstance(preset.model, InducedConfig | AnswererConfig):
         # What the model is like depends on the words of its questions.
-        data = training_data(preset, stage)
+        data = training_data(preset, stage, device)
         words = _words(data)
     if isinstance(preset.model, InducedConfig) and data is not None:
         said = (words_of(without_picture(data, row).question) for row in range(len(data)))
@@ -68,6 +68,7 @@ def run_training(
     def build() -> Model:
         model = build_model(domain, preset.model, words or WordVocabulary(()))
         begin_with(preset, model)
+        stem_of(model).requires_grad_(not preset.frozen_stem)
         return model
 
     run: Run[Model, Batch] = Run(
@@ -76,7 +77,7 @@ def run_training(
     if resume:
         run.resume()
     resumed_at = run.done
-    data = data or training_data(preset, stage)
+    data = data or training_data(preset, stage, device)
     kept_for = config.evaluate_questions if config.evaluate_every else 0
     rows, kept = split_off(data, kept_for, preset.seed)
     words = words or _words(data)

@@ -1,5 +1,6 @@
 """Files of tensors by name, written whole or not at all."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise DataError(str(path), "no such file") from error
     except (SafetensorError, OSError) as error:
         raise DataError(str(path), f"damaged: {error}") from error
+
+
+def digest(module: nn.Module) -> str:
+    """What tells the weights of a module from others."""
+    found = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

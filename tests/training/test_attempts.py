@@ -220,3 +220,23 @@ def test_a_run_does_not_end_with_weights_that_are_no_numbers(tmp_path: Path) -> 
     run: Run[Fragile, Tensor] = Run(Start(Fragile, "me"), config, 3, tmp_path, "cpu")
     with pytest.raises(NotFiniteError, match=r"step 3: .* weight 'weight' is nan"):
         run.finish(lessons([]), RunLog(tmp_path, 1, 0, 0), silent)
+
+
+def test_a_run_ends_when_its_minutes_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 5))  # five seconds pass whenever somebody looks
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
+    config = LoopConfig(steps=1000, minutes=1.0, checkpoint_every=2, log_every=1)
+    run = run_of(tmp_path, config)
+    told: list[tuple[int, int | None]] = []
+
+    def stage(what: str, done: int, total: int | None, note: str = "") -> None:
+        assert (what, note[:5]) == ("training", "loss ")
+        told.append((done, total))
+
+    run.finish(lessons([]), RunLog(tmp_path, 1, 0, 0), stage)
+    assert 1 < run.done < 12
+    assert run.seconds >= 60
+    assert told[-1] == (60, 60)
+    assert run.made(0)["steps"] == run.done

@@ -174,3 +174,15 @@ def test_other_errors_of_a_gradient_pass_through(data: ListDataset) -> None:
     model = Wrong()
     with pytest.raises(RuntimeError, match="does not require grad"):
         next(steps(model, data, LoopConfig()))
+
+
+def test_time_ends_a_training_and_lowers_its_rate() -> None:
+    config = LoopConfig(steps=1000, minutes=2.0, learning_rate=1.0, warmup=0.1)
+    assert not config.is_over(999, 119.9)
+    assert config.is_over(1000, 0.0)
+    assert config.is_over(1, 120.0)
+    assert config.rate(550) == config.rate(0, 66.0) == config.rate(100, 66.0)
+    assert config.rate(0, 120.0) == pytest.approx(0.0)
+    endless = config.model_copy(update={"minutes": 0.0})
+    assert not endless.is_over(1, 1e9)
+    assert endless.rate(550, 1e9) == config.rate(550)

@@ -6,6 +6,7 @@ from nmn.config import build
 from nmn.errors import ConfigError, DataError, UnknownNameError
 from nmn.execution.network import ModuleNetworkConfig
 from nmn.training.ablation import jobs_of, load_ablation
+from nmn.training.compare import comparison_jobs, load_comparison
 from nmn.training.parser_preset import load_any_preset
 from nmn.training.preset import (
     AddedData,
@@ -26,6 +27,8 @@ def test_every_shipped_preset_is_valid_and_its_name_unique() -> None:
     for name in files:
         if read_preset(name)["kind"] == "ablate":
             assert jobs_of(load_ablation(name), Path("runs"))
+        elif read_preset(name)["kind"] == "compare":
+            assert comparison_jobs(load_comparison(name), Path("runs"))
         else:
             added = ["data.added.folder=mine"] if name.endswith("-added") else []
             assert load_any_preset(name, added).kind == "train"

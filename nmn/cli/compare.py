@@ -1,0 +1,76 @@
+"""`nmn compare`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nmn.cli.output import (
+    DeviceName,
+    Json,
+    Overrides,
+    console,
+    device_of,
+    print_json,
+    progress_bar,
+)
+from nmn.errors import DataError
+
+
+def compare(
+    preset: Annotated[str, typer.Argument(help="A comparison's name, or a TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of its runs.", show_default="runs/PRESET")
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Only this one of its models; may be said several times."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--jobs", min=1, help="Runs at work at the same time.")
+    ] = 1,
+    backend: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where they work: here, or on a Ray cluster.")
+    ] = "local",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out runs that are done; go on with others.")
+    ] = False,
+    device: DeviceName = "auto",
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Train or load models under one budget, and hold them against each other on one data set.
+
+    OUT/report.md has the table; there are also CSV files and plots. Settings of all models are
+    said by --set settings.KEY=VALUE, as in --set settings.training.minutes=1.
+    """
+    from nmn.resources import replacing
+    from nmn.training.compare import comparison_jobs, load_comparison, make_data
+    from nmn.training.compare_report import comparison_files, comparison_report
+    from nmn.training.grid import run_grid
+
+    resolved = load_comparison(preset, overrides or (), models or ())
+    folder = out or Path("runs") / Path(preset).stem
+    jobs = comparison_jobs(resolved, folder)
+    every = [job for runs in jobs.values() for job in runs]
+    where = device_of(device)
+    with progress_bar(hidden=as_json) as stage:
+        make_data(every, stage, where)
+        done = run_grid(
+            every, processes=processes, backend=backend, device=where, resume=resume, stage=stage
+        )
+    found = {result.job.name: result for result in done}
+    results = {model: [found[job.name] for job in runs] for model, runs in jobs.items()}
+    report = comparison_report(results)
+    files = comparison_files(report, results)
+    for name, content in {**files, "report.json": json.dumps(report, indent=1).encode()}.items():
+        with replacing(folder / name) as stream:
+            stream.write(content)
+    if as_json:
+        print_json({"folder": str(folder), **report})
+    else:
+        console.print((folder / "report.md").read_text(), markup=False)
+        console.print(f"written: {folder / 'report.md'}", markup=False)
+    if all(result.problem for result in done):
+        raise DataError(str(folder), f"every run failed, the first because: {done[0].problem}")

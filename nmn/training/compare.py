@@ -1,0 +1,176 @@
+"""Comparisons: different models on the same data with the same budget, over several seeds."""
+
+from collections.abc import Collection, Iterable
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nmn.config import Config, build, merged, with_overrides
+from nmn.errors import ConfigError, UnknownNameError
+from nmn.progress import Stage, silent
+from nmn.training.ablation import Settings, check_name, check_seeds
+from nmn.training.data import held_out_data, training_data
+from nmn.training.grid import Job
+from nmn.training.models import needs_scenes
+from nmn.training.parser_preset import build_preset
+from nmn.training.preset import TrainPreset, read_preset
+from nmn.training.stored import find_checkpoint
+
+CHECKPOINT = "checkpoint"
+"""The setting of a job that trains nothing: the folder of what it loads."""
+
+
+class Row(Config):
+    """One model.
+
+    Attributes:
+        train: the preset of its training, by name or path.
+        checkpoint: in place of it a checkpoint, by name or folder, which is loaded as it is; its
+            data and budget were its own.
+        settings: where they are not those of `train`.
+        seeds: where they are not those of the comparison; a checkpoint has none.
+    """
+
+    train: str | None = None
+    checkpoint: str | None = None
+    settings: Settings = Field(default_factory=dict)
+    seeds: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Row":
+        if (self.train is None) == (self.checkpoint is None):
+            raise ValueError("wanted either train or checkpoint")
+        if self.checkpoint is not None and (self.settings or self.seeds is not None):
+            raise ValueError("settings or seeds of a checkpoint, which is loaded as it is")
+        if "seed" in self.settings:
+            raise ValueError("a seed among settings; wanted it in seeds")
+        return self
+
+    _seeds = field_validator("seeds")(check_seeds)
+
+
+class ComparePreset(Config):
+    """Which models are held against each other.
+
+    Attributes:
+        data: the preset of a training whose held-out questions are asked of all.
+        seeds: each model is trained once for each.
+        settings: of all trainings, where they are not those of their presets.
+        models: by name, in the order of the table.
+    """
+
+    kind: Literal["compare"]
+    data: str
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    settings: Settings = Field(default_factory=dict)
+    models: dict[str, Row] = Field(min_length=1)
+
+    _seeds = field_validator("seeds")(check_seeds)
+
+    @field_validator("models")
+    @classmethod
+    def _names_are_names(cls, models: dict[str, Row]) -> dict[str, Row]:
+        for name in models:
+            check_name(name)
+        return models
+
+
+def load_comparison(
+    name: str, overrides: Iterable[str] = (), models: Collection[str] = ()
+) -> ComparePreset:
+    """A shipped comparison by name, or any by the path of its TOML file.
+
+    Args:
+        models: which of its models; all if there are none.
+
+    Raises:
+        UnknownNameError: neither a shipped preset nor a file, or no such model.
+        ConfigError: it is not valid, or an override is not.
+    """
+    values = read_preset(name, "compare")
+    if values.get("kind") != "compare":
+        problem = f"a preset of kind {values.get('kind')}; wanted one of kind compare"
+        raise ConfigError(f"preset {name}", problem)
+    preset = build(ComparePreset, with_overrides(values, overrides), f"preset {name}")
+    for model in models:
+        if model not in preset.models:
+            raise UnknownNameError("model", model, tuple(preset.models))
+    chosen = {name: row for name, row in preset.models.items() if not models or name in models}
+    return preset.model_copy(update={"models": chosen})
+
+
+def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
+    """The runs of each model, after a check that all can be run and are comparable.
+
+    Raises:
+        UnknownNameError: there is no such training or checkpoint.
+        ConfigError: settings are not valid, or a model has other data or another budget.
+    """
+    first = _resolved(preset, read_preset(preset.data), {}, f"preset {preset.data}")
+    jobs: dict[str, list[Job]] = {}
+    for name, row in preset.models.items():
+        folder = out.resolve() / "runs" / name
+        if row.train is None:
+            assert row.checkpoint is not None
+            loaded = str(find_checkpoint(row.checkpoint).resolve())
+            settings = first.model_dump(mode="json")
+            jobs[name] = [Job(name, folder / "loaded", {CHECKPOINT: loaded, "data": settings})]
+            continue
+        jobs[name] = []
+        for seed in row.seeds or preset.seeds:
+            where = f"model {name} of the comparison"
+            base = merged(read_preset(row.train), row.settings)
+            resolved = _resolved(preset, base, {"seed": seed}, where)
+            _check_comparable(first, resolved, where)
+            settings = resolved.model_dump(mode="json")
+            jobs[name].append(Job(f"{name},seed={seed}", folder / f"seed-{seed}", settings))
+    return jobs
+
+
+def make_data(jobs: Iterable[Job], stage: Stage = silent, device: str = "cpu") -> None:
+    """Make what several runs need at once, so that they find it.
+
+    Raises:
+        DataError: it cannot be written or read.
+    """
+    made: list[tuple[Any, ...]] = []
+    for job in jobs:
+        if CHECKPOINT in job.settings:
+            continue
+        preset = TrainPreset.model_validate(job.settings)
+        stem = preset.initial_stem if preset.frozen_stem else None
+        sort = preset.data, preset.seed_of_data, preset.model.stem, stem
+        if sort not in made:
+            made.append(sort)
+            training_data(preset, stage, device)
+            held_out_data(preset, stage, scenes=needs_scenes(preset.model), device=device)
+
+
+def _resolved(
+    preset: ComparePreset, base: dict[str, Any], more: Settings, where: str
+) -> TrainPreset:
+    resolved = build_preset(reduce(merged, [preset.settings, more], base), where)
+    if not isinstance(resolved, TrainPreset):
+        raise ConfigError(where, "a preset of a parser; wanted that of a model")
+    return resolved
+
+
+def _check_comparable(first: TrainPreset, other: TrainPreset, where: str) -> None:
+    """Whether a model has the data and the budget of all.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    for name, wanted, got in (
+        ("domain", first.domain, other.domain),
+        ("data", first.data, other.data),
+        ("data_seed", first.data_seed, other.data_seed),
+        ("training.minutes", first.training.minutes, other.training.minutes),
+        ("training.steps", first.training.steps, other.training.steps),
+        ("initial_stem", first.initial_stem, other.initial_stem),
+        ("frozen_stem", first.frozen_stem, other.frozen_stem),
+    ):
+        if got != wanted:
+            raise ConfigError(where, f"{name} is {got}; wanted {wanted}, as for all models")

@@ -1,0 +1,108 @@
+"""Which models are compared, and that only what is comparable is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nmn.errors import ConfigError, UnknownNameError
+from nmn.training.compare import CHECKPOINT, ComparePreset, comparison_jobs, load_comparison
+from nmn.training.parser_preset import load_any_preset
+from nmn.training.preset import preset_files
+
+TINY: dict[str, Any] = {
+    "kind": "compare",
+    "data": "shapes",
+    "seeds": [0, 1],
+    "settings": {"data": {"examples": 64, "held_out": 16}, "training": {"steps": 4}},
+    "models": {
+        "prior": {
+            "train": "shapes",
+            "seeds": [3],
+            "settings": {"model": {"kind": "answerer", "reasoner": {"kind": "prior"}}},
+        },
+        "modules": {"train": "shapes"},
+        "shipped": {"checkpoint": "shapes"},
+    },
+}
+
+
+def tiny(**changes: Any) -> ComparePreset:
+    return ComparePreset.model_validate({**TINY, **changes})
+
+
+def test_each_model_is_trained_once_for_each_seed_and_a_checkpoint_is_loaded(
+    tmp_path: Path,
+) -> None:
+    jobs = comparison_jobs(tiny(), tmp_path)
+    assert {name: [job.name for job in runs] for name, runs in jobs.items()} == {
+        "prior": ["prior,seed=3"],
+        "modules": ["modules,seed=0", "modules,seed=1"],
+        "shipped": ["shipped"],
+    }
+    prior, modules = jobs["prior"][0].settings, jobs["modules"][1].settings
+    assert prior["model"]["reasoner"]["kind"] == "prior"
+    assert (modules["seed"], modules["training"]["steps"]) == (1, 4)
+    assert prior["data"] == modules["data"] == jobs["shipped"][0].settings["data"]["data"]
+    assert Path(jobs["shipped"][0].settings[CHECKPOINT]).name == "shapes"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"data": {"examples": 65}}, "data is .*; wanted .*, as for all models"),
+        ({"training": {"steps": 5}}, "training.steps is 5; wanted 4, as for all models"),
+        ({"training": {"minutes": 1.0}}, "training.minutes is 1.0; wanted 0.0"),
+        ({"training": {"stepz": 5}}, "stepz"),
+    ],
+)
+def test_what_has_more_data_or_time_is_refused(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    base = tmp_path / "base.toml"
+    base.write_text(
+        'base = "shapes"\n[data]\nexamples = 64\nheld_out = 16\n[training]\nsteps = 4\n'
+    )
+    models = {"other": {"train": str(base), "settings": settings}}
+    preset = tiny(data=str(base), settings={}, models=models)
+    with pytest.raises(ConfigError, match=said):
+        comparison_jobs(preset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "either train or checkpoint"),
+        ({"train": "shapes", "checkpoint": "shapes"}, "either train or checkpoint"),
+        ({"checkpoint": "shapes", "seeds": [0]}, "seeds of a checkpoint"),
+        ({"train": "shapes", "settings": {"seed": 1}}, "a seed among settings"),
+        ({"train": "shapes", "seeds": [1, 1]}, "different seeds"),
+    ],
+)
+def test_rows_that_mean_nothing(row: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        tiny(models={"one": row})
+
+
+def test_names_are_looked_up(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no name"):
+        tiny(models={"../up": {"train": "shapes"}})
+    with pytest.raises(UnknownNameError, match="checkpoint"):
+        comparison_jobs(tiny(models={"one": {"checkpoint": "nowhere"}}), tmp_path)
+    with pytest.raises(ConfigError, match="a preset of a parser; wanted that of a model"):
+        comparison_jobs(tiny(settings={}, models={"one": {"train": "parser-shapes"}}), tmp_path)
+    with pytest.raises(ConfigError, match="nearest: nmn compare"):
+        load_any_preset("compare-clevr")
+    with pytest.raises(ConfigError, match="of kind train; wanted one of kind compare"):
+        load_comparison("shapes")
+    with pytest.raises(UnknownNameError, match="film"):
+        load_comparison("compare-clevr", models=["fillm"])
+    assert list(load_comparison("compare-clevr", models=["mac", "film"]).models) == ["film", "mac"]
+
+
+@pytest.mark.parametrize("name", [name for name in preset_files() if name.startswith("compare-")])
+def test_shipped_comparisons_are_comparable(name: str, tmp_path: Path) -> None:
+    preset = load_comparison(name)
+    jobs = comparison_jobs(preset, tmp_path)
+    assert list(jobs) == list(preset.models)
+    assert all(jobs.values())
