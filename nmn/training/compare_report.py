@@ -17,7 +17,7 @@ from nmn.training.tables import csv_text, markdown_table, stated_mean
 Results = Mapping[str, Sequence[Result]]
 """What came of the runs of each model."""
 
-_KINDS = ("root", "family", "type")
+_KINDS = ("sort", "root", "family", "type")
 """Ways to group questions, the best first for a table."""
 
 _LEGEND = """\

@@ -2,6 +2,7 @@
 
 from nmn.data.example import Example, question_type
 from nmn.generate.shapes import ShapesWorldConfig, split_of
+from nmn.generate.sort_of_clevr import SortOfClevrConfig
 from nmn.program.canonical import canonical
 from nmn.program.program import Program
 from nmn.training.preset import TrainPreset
@@ -30,6 +31,7 @@ class Groups:
 
     def __init__(self, preset: TrainPreset) -> None:
         world = preset.data.world
+        self._has_sorts = isinstance(world, SortOfClevrConfig)
         self._shapes = world if isinstance(world, ShapesWorldConfig) else None
         self._known: dict[Program, dict[str, str]] = {}
 
@@ -47,6 +49,8 @@ class Groups:
             groups |= self._known[program]
         if example.family and example.family != groups.get("type"):
             groups["family"] = example.family
+        if example.family and self._has_sorts:  # relational and not, as in the published numbers
+            groups["sort"] = example.family.rsplit(maxsplit=1)[0].replace("_", "-")
         if example.scene is not None:
             groups["objects"] = str(sum(thing.present for thing in example.scene.objects))
         return groups
