@@ -1,6 +1,6 @@
 """Asking from Python: `nmn.load("clevr").ask("is there a red ball", "picture.png")`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from nmn.data.batch import collate
 from nmn.data.example import Example, Picture
 from nmn.data.files import read_picture, resized
-from nmn.errors import ConfigError, DataError, ShapeError
+from nmn.errors import ConfigError, DataError, QuestionError, ShapeError
 from nmn.inspector import save_trace
 from nmn.parsing.base import Parse, Parser
 from nmn.perception.scene_parser import SceneParser
@@ -35,12 +35,13 @@ class Answer:
     Attributes:
         text: `yes`, a number, or a value.
         probability: that the model gives it.
+        program: None where the model reads the words of the question and executes none.
         warnings: what the parser found odd about the question.
     """
 
     text: str
     probability: float
-    program: Program
+    program: Program | None
     trace: Trace
     picture: Picture
     warnings: tuple[str, ...] = ()
@@ -59,10 +60,10 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A trained model with its parser."""
+    """A trained model with its parser, where it executes programs."""
 
     checkpoint: Checkpoint
-    parser: Parser
+    parser: Parser | None
 
     @property
     def executor(self) -> ExecutorName:
@@ -82,24 +83,33 @@ class Engine:
             ShapeError: the picture is too small, or of another shape than those that the model was
                 trained on; or an array of another kind.
         """
-        parse = self.parser.parse(question)[0]
-        return self.execute(parse, image, scene)
+        if self.parser is None:
+            example = Example(question, 0, 0, scene=scene)
+            if not example.tokens:
+                raise QuestionError(question, 1, 1, "no words; wanted a question")
+            warnings = self.checkpoint.vocabulary.unknown(example.tokens)
+            return replace(self._answer(example, image), warnings=warnings)
+        return self.execute(self.parser.parse(question)[0], image, scene)
 
     def execute(
         self, parse: Parse, image: str | Path | Picture, scene: Scene | None = None
     ) -> Answer:
         """Like `ask`, for a question that was parsed before."""
+        example = Example(parse.question, 0, 0, program=parse.program, scene=scene)
+        answer = self._answer(example, image)
+        trace = answer.trace.with_spans(parse.question, parse.spans)
+        return replace(answer, trace=trace, warnings=parse.warnings)
+
+    def _answer(self, example: Example, image: str | Path | Picture) -> Answer:
         picture = _picture(image)
-        stem = self.checkpoint.preset.model.stem
-        seen = fitted(picture, (stem.width, stem.height))
-        example = Example(parse.question, 0, 0, seen, parse.program, scene=scene)
-        batch = collate([example], self.checkpoint.domain, self.checkpoint.vocabulary)
-        prediction = self.checkpoint.model.predict(batch, traces=True)
-        trace = prediction.traces[0].with_spans(parse.question, parse.spans)
+        seen = fitted(picture, self.checkpoint.preset.size)
+        examples = [replace(example, picture=seen)]
+        batch = collate(examples, self.checkpoint.domain, self.checkpoint.vocabulary)
+        (trace,) = self.checkpoint.model.predict(batch, traces=True).traces
         if trace.answer is None:
             raise DataError("picture", f"no answer: {trace.failure}")
         probability = trace.distribution[trace.answer]
-        return Answer(trace.answer, probability, parse.program, trace, picture, parse.warnings)
+        return Answer(trace.answer, probability, example.program, trace, picture)
 
 
 def fitted(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -157,12 +167,13 @@ def load(checkpoint: str | Path, parser: str | Path | None = None) -> Engine:
     Raises:
         UnknownNameError: there is none of that name.
         DataError: it is damaged, or the parser is of another domain.
+        ConfigError: the model does not look at pictures.
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
-    chosen = parser_for(loaded, parser)
-    if chosen is None:
-        raise ConfigError("checkpoint", "a model that reads words; nearest: nmn evaluate")
-    return Engine(loaded, chosen)
+    if not loaded.model.sees_pictures:
+        problem = "a model that looks at the states of objects, not at pictures"
+        raise ConfigError(f"checkpoint {checkpoint}", f"{problem}; nearest: nmn evaluate")
+    return Engine(loaded, parser_for(loaded, parser))
 
 
 def _picture(image: str | Path | Picture) -> Picture:

@@ -13,12 +13,13 @@ from nmn.baselines.hard_attention import Choice, HardAttention
 from nmn.baselines.matching import matched_loss
 from nmn.baselines.reasoners import AnyReasonerConfig, build_reasoner
 from nmn.baselines.relation_network import RelationNetworkConfig
+from nmn.baselines.tracing import looking_trace
 from nmn.config import Config
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.data.states import object_states, state_channels
 from nmn.domain import Domain
 from nmn.errors import DataError
-from nmn.execution.base import Chosen, Model, Prediction
+from nmn.execution.base import Chosen, Model, Prediction, chosen_questions
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.features import Features, FeatureSize, pooled
 from nmn.nn.policy_gradient import RewardBaseline, reinforce
@@ -137,14 +138,26 @@ class Answerer(Model):
         return Loss(total, {name: part.item() for name, part in parts.items()})
 
     @torch.no_grad()
-    def predict(
-        self,
-        batch: Batch,
-        *,
-        traces: Chosen = False,  # noqa: ARG002 - there are no programs to trace
-    ) -> Prediction:
-        """Answers; programs are not looked at."""
-        return Prediction(self.reason(batch).logits.log_softmax(1))
+    def predict(self, batch: Batch, *, traces: Chosen = False) -> Prediction:
+        """Answers; programs are not looked at. Traces tell which cells were.
+
+        Raises:
+            DataError: a question without scene where states are looked at.
+        """
+        said = self.reason(batch)
+        likely = said.logits.log_softmax(1)
+        traced = tuple(
+            looking_trace(
+                batch.questions[row],
+                self.domain,
+                likely[row],
+                None if said.attention is None else said.attention[row],
+                self.config.cells.grid if self.sees_pictures else None,
+                self.config.reasoner.kind,
+            )
+            for row in chosen_questions(traces, batch)
+        )
+        return Prediction(likely, traces=traced)
 
     def reason(self, batch: Batch, generator: torch.Generator | None = None) -> Reasoning:
         """What is said to questions, and what was looked at on the way.

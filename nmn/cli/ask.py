@@ -47,7 +47,7 @@ def ask(
             {
                 "answer": answer.text,
                 "probability": answer.probability,
-                "program": str(answer.program),
+                "program": None if answer.program is None else str(answer.program),
                 "steps": answer.trace.to_json()["steps"],
                 "explanation": explanation(answer.trace),
                 "warnings": list(answer.warnings),
@@ -55,7 +55,7 @@ def ask(
         )
         return
     console.print(f"{answer.text} ({percent(answer.probability)})", style="bold", markup=False)
-    console.print(f"{answer.program}\n", markup=False)
+    console.print(f"{answer.program or answer.trace.program}\n", markup=False)
     console.print(as_text(answer.trace), markup=False)
     for warning in answer.warnings:
         console.print(f"note: {warning}", markup=False)

@@ -86,16 +86,17 @@ def _shapes(out: Path, seed: int) -> None:
 
     console.print("2. New compositions, none of which was in training, up to four relations deep.")
     world = ShapesWorldConfig(relation_counts=(1, 1, 1, 1, 1))
-    engine = Engine(checkpoint, GrammarParser(checkpoint.domain))
+    parser = GrammarParser(checkpoint.domain)
+    engine = Engine(checkpoint, parser)
     unseen = generate_shapes(world, seed, "test", 1024)
-    report = evaluation(checkpoint, answer_all(checkpoint, unseen, engine.parser))
+    report = evaluation(checkpoint, answer_all(checkpoint, unseen, parser))
     others = [key for key in report if key.startswith("by_") and key != "by_type"]
     print_report({key: value for key, value in report.items() if key not in others})
 
     console.print("\n3. Questions about new pictures, each answered by executing its program.")
     random = generator(seed, "demo")
     for number, (question, wanted) in enumerate(_SHAPES_QUESTIONS, start=1):
-        program = engine.parser.parse(question)[0].program
+        program = parser.parse(question)[0].program
         scene = random_scene(world, random)
         while execute(program, scene).answer != wanted:
             scene = random_scene(world, random)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmn.data.sight import Sight
+from nmn.data.words import words_of
 from nmn.domain import Domain
 from nmn.program.program import Program
 from nmn.scene.scene import Scene
@@ -45,8 +46,8 @@ class Example:
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The words of the question, in lower case, without a closing mark."""
-        return tuple(self.question.lower().rstrip("?!. \n").split())
+        """The words of the question, see `words_of`."""
+        return words_of(self.question)
 
 
 @runtime_checkable

@@ -25,6 +25,11 @@ class WordVocabulary:
     def __len__(self) -> int:
         return len(self.words) + 2
 
+    def unknown(self, words: Iterable[str]) -> tuple[str, ...]:
+        """What the reader should know of words that no training question had."""
+        unknown = dict.fromkeys(word for word in words if word not in self._index)
+        return tuple(f"unknown word '{word}', read as any" for word in unknown)
+
     def encode(self, questions: Sequence[Sequence[str]]) -> Int[Tensor, "batch token"]:
         """Indices of the words of each question, padded to the longest."""
         longest = max((len(question) for question in questions), default=0)

@@ -139,6 +139,8 @@ def explanation(trace: Trace) -> str:
 
 def _without_reason(trace: Trace) -> str | None:
     """What to say of an answer that its steps do not explain."""
+    if not trace.has_masks and trace.steps[-1].operation == "answer":
+        return f"The answer is {trace.answer}, by a model without programs: {_looks(trace)}."
     if not trace.has_masks:
         return f"The answer is {trace.answer}: steps are maps of features, which mean no places."
     about_one = "A guess: the question is about one thing, and"
@@ -154,6 +156,13 @@ def _without_reason(trace: Trace) -> str | None:
     if sure is not None and sure < _SURE:
         return f"A guess: {trace.answer} is only {sure:.1%} probable from these steps."
     return None
+
+
+def _looks(trace: Trace) -> str:
+    count = len(trace.steps) - 1
+    if not count:
+        return "where it looked cannot be said"
+    return f"{count} look{'' if count == 1 else 's'} at the picture"
 
 
 def _reason(trace: Trace, answer: str) -> str:

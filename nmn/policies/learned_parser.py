@@ -61,7 +61,7 @@ class LearnedParser:
             looked = looked.view(len(questions), width, *looked.shape[1:])
         parses: list[list[Parse]] = []
         for row, question in enumerate(questions):
-            warnings = _unknown(words[row], self.policy.words)
+            warnings = self.policy.words.unknown(word for word, _ in words[row])
             readings = []
             for rank in range(width) if words[row] else ():
                 score = float(found.log_probabilities[row, rank])
@@ -103,7 +103,7 @@ class RetrievalParser:
         nearest, alike = self.model.nearest(_encoded(words, self.model.words), self.width)
         parses: list[list[Parse]] = []
         for row, question in enumerate(questions):
-            warnings = _unknown(words[row], self.model.words)
+            warnings = self.model.words.unknown(word for word, _ in words[row])
             known: dict[Program, Parse] = {}
             for place, score in zip(nearest[row].tolist(), alike[row].tolist(), strict=True):
                 program = program_said(self.model.programs[place].tolist(), self.model.tokens)
@@ -125,13 +125,6 @@ def _readings(parser: BatchParser, question: str) -> list[Parse]:
 
 def _encoded(words: Sequence[Sequence[tuple[str, Span]]], vocabulary: WordVocabulary) -> Tensor:
     return vocabulary.encode([[word for word, _ in row] for row in words])
-
-
-def _unknown(words: Sequence[tuple[str, Span]], vocabulary: WordVocabulary) -> tuple[str, ...]:
-    """What the reader should know of words that no training question had."""
-    known = set(vocabulary.words)
-    unknown = dict.fromkeys(word for word, _ in words if word not in known)
-    return tuple(f"unknown word '{word}', read as any" for word in unknown)
 
 
 def _spans(

@@ -136,6 +136,8 @@ def test_an_engine_asks_the_parser_it_was_given(knowing: Path) -> None:
     assert isinstance(engine, Engine)
     question = asked(shapes_preset(*KNOWING))[0].question
     one, two = engine.ask(question, PICTURE), own.ask(question, PICTURE)
+    assert one.program is not None
+    assert two.program is not None
     assert exact_match(one.program, two.program)
     assert one.text == two.text
     assert one.probability == pytest.approx(two.probability, abs=1e-5)
