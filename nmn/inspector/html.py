@@ -28,7 +28,7 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
         {
             "number": number,
             "label": step.label,
-            "meaning": OPERATIONS[step.operation].meaning,
+            "meaning": _meaning(step.operation),
             "type": step.type,
             "inputs": [trace.steps[source].label for source in step.inputs],
             "sources": step.inputs,
@@ -62,6 +62,12 @@ def as_html(trace: Trace, picture: NDArray[np.uint8]) -> str:
         picture=as_data_uri(enlarged(picture, _PICTURE_WIDTH)),
         blocks=picture.shape[1] < _PICTURE_WIDTH,
     )
+
+
+def _meaning(operation: str) -> str:
+    """What an operation does; models without programs have steps that are none."""
+    row = OPERATIONS.get(operation)
+    return "" if row is None else row.meaning
 
 
 def _words(trace: Trace) -> list[tuple[str, list[int]]]:

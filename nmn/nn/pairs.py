@@ -92,9 +92,11 @@ class PairSums(nn.Module):
     ) -> Float[Tensor, "row some last"]:
         """The sums of some cells of some pictures."""
         said = (one[:, :, None] + other[:, None]).relu_()
+        shape = said.shape[:-1]
+        said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
         for layer in self.layers:
             said = layer(said).relu_()
-        return torch.einsum("rc,rscu->rsu", there, said)
+        return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1))
 
     def _reset(self, channels: int, asked: int) -> None:
         """Weights as if the first layer were one over the whole concatenation."""

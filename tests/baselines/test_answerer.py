@@ -1,0 +1,120 @@
+"""The model around a reasoner: what it sees, what it learns from, and what it can be asked."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import nmn
+from nmn.baselines.answerer import Answerer, AnswererConfig
+from nmn.config import build
+from nmn.data.batch import Batch, collate
+from nmn.data.vocabulary import WordVocabulary, vocabulary_of
+from nmn.domain import Domain
+from nmn.errors import ConfigError, DataError, QuestionError
+from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
+from nmn.training.preset import load_preset
+from nmn.training.run import run_training
+
+SMALL = {"hidden": 16, "attention": 8}
+STACKED = ("model.kind=answerer", "model.reasoner.kind=stacked_attention")
+TINY = ("data.examples=32", "training.steps=2", "training.curriculum=[]", "training.batch_size=8")
+
+
+def answerer(domain: Domain, words: int = 40, **values: Any) -> Answerer:
+    torch.manual_seed(0)
+    return Answerer(domain, build(AnswererConfig, {"kind": "answerer", **values}, "test"), words)
+
+
+@pytest.fixture(scope="module")
+def batch() -> tuple[Batch, WordVocabulary]:
+    made = generate_shapes(ShapesWorldConfig(), 0, "train", 8)
+    vocabulary = vocabulary_of(example.tokens for example in made)
+    return collate(list(made), made.domain, vocabulary), vocabulary
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    preset = load_preset("shapes", [*TINY, "model={kind='answerer'}", *STACKED])
+    run_training(preset, folder)
+    return folder
+
+
+def test_the_loss_is_that_of_the_right_answers(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    asked, _ = batch
+    model = answerer(shapes, reasoner={"kind": "stacked_attention", **SMALL})
+    likely = model.predict(asked).log_probabilities
+    wanted = -likely[torch.arange(len(asked)), asked.answers].mean()
+    loss = model.loss(asked, torch.Generator())
+    torch.testing.assert_close(loss.total, wanted)
+    assert list(loss.parts) == ["answer"]
+
+
+def test_drawing_cells_has_a_loss_of_its_own(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    hard = {"share": 0.3, "choice": "reinforce", "weight": 0.5}
+    model = answerer(shapes, hard=hard, reasoner={"kind": "relation_network", "pairs": (8,)})
+    parts = model.loss(batch[0], torch.Generator().manual_seed(0)).parts
+    assert set(parts) == {"answer", "choice"}
+
+
+def test_cells_are_pooled(shapes: Domain, batch: tuple[Batch, WordVocabulary]) -> None:
+    reasoner = {"kind": "stacked_attention", **SMALL}
+    model = answerer(shapes, pool=(2, 1), reasoner=reasoner)
+    attention = model.reason(batch[0]).attention
+    assert attention is not None
+    assert attention.shape == (8, 2, 2)
+    (trace,) = model.predict(batch[0], traces=[3]).traces
+    assert (trace.grid, trace.question) == ((2, 1), batch[0].questions[3])
+
+
+def test_what_cannot_be_learned_from_is_named(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    asked, _ = batch
+    unknown = replace(asked, answers=torch.full_like(asked.answers, -1))
+    with pytest.raises(DataError, match="answers are needed for training"):
+        answerer(shapes).loss(unknown, torch.Generator())
+    states = answerer(shapes, sees="states")
+    with pytest.raises(DataError, match="picture 0: the model wants scenes, and there is none"):
+        states.predict(replace(asked, scenes=(None,) * len(asked)))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sees": "states", "stem": {"height": 60}}, "a stem for states"),
+        ({"sees": "states", "pool": (1, 1)}, "states are on no grid to pool"),
+        ({"pool": (4, 3)}, r"pool \(4, 3\); wanted up to \(3, 3\)"),
+    ],
+)
+def test_settings_without_effect_are_refused(
+    shapes: Domain, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        answerer(shapes, **values)
+
+
+def test_it_is_asked_like_any_other(trained: Path, tmp_path: Path) -> None:
+    engine = nmn.load(trained)
+    assert engine.parser is None
+    picture = np.zeros((30, 30, 3), np.uint8)
+    answer = engine.ask("is a red zebra", picture)
+    assert answer.text in {"yes", "no"}
+    assert answer.program is None
+    assert answer.warnings == ("unknown word 'zebra', read as any",)
+    assert [step.operation for step in answer.trace.steps] == ["look", "look", "answer"]
+    for suffix in (".html", ".png", ".json"):
+        answer.save(tmp_path / f"trace{suffix}")
+        assert (tmp_path / f"trace{suffix}").stat().st_size > 200
+    with pytest.raises(QuestionError, match="no words"):
+        engine.ask(" ? ", picture)
+    with pytest.raises(ConfigError, match="reads words, no programs"):
+        nmn.load(trained, parser="parser-english")
