@@ -220,20 +220,27 @@ class OutOfMemoryError(NMNError):
         questions: how many were in memory at once.
         fits: how many probably fit.
         setting: what says how many there are.
+        wanted, free: gigabytes, where that was estimated before anything was begun.
     """
 
     device: str
     questions: int
     fits: int
     setting: str = "model.batched.questions_at_once"
+    wanted: float | None = None
+    free: float | None = None
 
     def __str__(self) -> str:
-        if self.questions == 1:
+        if self.wanted is not None:
+            problem = f"{self.questions} questions at once want about {self.wanted:.1f} GiB on "
+            problem += f"{self.device}, and {self.free:.1f} GiB are free"
+        elif self.questions == 1:
             return f"out of memory on {self.device} with a single question"
-        return (
-            f"out of memory on {self.device} with {self.questions} questions at once; "
-            f"nearest: {self.setting}={self.fits}"
-        )
+        else:
+            problem = f"out of memory on {self.device} with {self.questions} questions at once"
+        if self.fits:
+            return f"{problem}; nearest: {self.setting}={self.fits}"
+        return f"{problem}; one alone is too much: wanted fewer cells, as by model.pool"
 
 
 @dataclass(eq=False)

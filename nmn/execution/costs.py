@@ -80,10 +80,11 @@ def questions_that_fit(plan: Plan, bank: ModuleBank, cells: int, device: torch.d
     questions = len(plan.programs)
     size = next(iter(bank.parameters()), torch.empty(0)).element_size()
     each = plan_cost(plan, bank, cells).elements * size / questions
-    return max(1, min(questions // 2, int(_SHARE * _free_memory(device) / max(each, 1))))
+    return max(1, min(questions // 2, int(_SHARE * free_memory_of(device) / max(each, 1))))
 
 
-def _free_memory(device: torch.device) -> float:
+def free_memory_of(device: torch.device) -> float:
+    """Bytes that can still be had there."""
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return float(torch.cuda.mem_get_info(device)[0] + unused)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from nmn.baselines.answerer import AnswererConfig
-from nmn.data.batch import Batch
+from nmn.data.batch import Batch, collate
 from nmn.data.example import Dataset
 from nmn.data.loader import BatchLoader, Indices
 from nmn.data.vocabulary import WordVocabulary, vocabulary_of
@@ -31,6 +31,7 @@ from nmn.training.data import domain_of_preset, training_data
 from nmn.training.log import RunLog
 from nmn.training.models import build_model, stem_of, supervision_of
 from nmn.training.preset import TrainPreset
+from nmn.training.room import check_room
 from nmn.training.state import discard_state
 
 
@@ -51,6 +52,7 @@ def run_training(
     Raises:
         ConfigError: there is no such data.
         NotFiniteError: a loss or weight is not a finite number.
+        OutOfMemoryError: a batch will not fit into memory.
         UnknownNameError: there is no such checkpoint to begin with.
         DataError: files cannot be written, or the state to resume is of another run.
     """
@@ -87,11 +89,16 @@ def run_training(
         pictures = run.model.sees_pictures
         return training_batches(data, rows, words, config, preset.seed, start, pictures=pictures)
 
+    def first(count: int) -> Batch:
+        examples = [data[row] for row in rows[:count].tolist()]
+        return collate(examples, data.domain, words, pictures=run.model.sees_pictures)
+
     def evaluate() -> dict[str, float]:
         return {"accuracy": accuracy(run.model, data, kept, words, config.batch_size)}
 
     log = RunLog(folder, config.log_every, run.attempt, run.done, tensorboard=tensorboard)
     with cpu_threads(config.threads):
+        check_room(run.model, first, config.batch_size)
         run.finish(Lessons(batches, evaluate if len(kept) else None), log, stage)
     log.close()
     made = {

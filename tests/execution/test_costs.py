@@ -109,14 +109,14 @@ def test_errors_of_memory_are_told_from_others(error: Exception, is_it: bool) ->
     assert is_out_of_memory(error) is is_it
 
 
-def test_what_fits_follows_from_the_free_memory(
+def test_what_fits_follows_from_thefree_memory_of(
     clevr: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bank = small_bank("tbd", clevr)
     made = plan_for(bank, *TEXTS * 4)
     size = 8 * plan_cost(made, bank, 12).elements / 12
     free = {"bytes": 0.0}
-    monkeypatch.setattr(costs, "_free_memory", lambda device: free["bytes"])
+    monkeypatch.setattr(costs, "free_memory_of", lambda device: free["bytes"])
     for questions, fits in ((0, 1), (1, 1), (3, 3), (6, 6), (12, 6), (1e9, 6)):
         free["bytes"] = (questions + 0.5) * size / 0.8
         assert questions_that_fit(made, bank, 12, CPU) == fits
@@ -134,7 +134,7 @@ def test_what_fits_can_be_told_of_a_bank_without_parameters(clevr: Domain) -> No
 
 
 def test_there_is_memory() -> None:
-    assert 1e6 < costs._free_memory(CPU) < 1e15
+    assert 1e6 < costs.free_memory_of(CPU) < 1e15
 
 
 @pytest.mark.parametrize("family", FAMILIES)
