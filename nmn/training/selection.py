@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nmn.data import open_data
-from nmn.data.clevr_folder import ClevrData, scenes_file
+from nmn.data.clevr_folder import ClevrData, read_clevr, scenes_file
 from nmn.data.clevr_scenes import read_scenes
 from nmn.data.example import Dataset, Example
 from nmn.data.files import find_file
@@ -19,6 +19,7 @@ from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
 from nmn.generate.sight_store import open_sights
 from nmn.progress import Stage, silent
+from nmn.training.models import needs_scenes
 from nmn.training.preset import TrainPreset
 
 ALL_IMAGES = ":"
@@ -99,12 +100,14 @@ def open_questions(
     """Questions of a data directory in the form that the model of a preset can be asked.
 
     Pictures of CLEVR's layout are resized; of SHAPES they are as they are. Nothing is known but
-    what the question file says.
+    what the question file says, and the scenes where the model looks at these in place of pictures.
 
     Raises:
         DataError: there is no such data, or it is broken.
         ConfigError: see `select`.
     """
+    if needs_scenes(preset.model):
+        return select(_with_states(folder, split), images, limit)
     chosen = select(open_data(folder, split), images, limit)
     data = chosen.data
     if not isinstance(data, ClevrData) or data.files is None:
@@ -113,6 +116,18 @@ def open_questions(
         return replace(chosen, data=replace(data, size=preset.size))
     told = partial(stage, "decoding pictures", total=len(data.files))
     return replace(chosen, data=data.with_store(open_store(data.files, preset.size, told)))
+
+
+def _with_states(folder: Path, split: str) -> ClevrData:
+    """Questions with the scenes that they are about, and no pictures.
+
+    Raises:
+        DataError: there are no scenes.
+    """
+    if not has_scenes(folder, split):
+        problem = f"no scenes of split '{split}', and the model looks at the states of objects"
+        raise DataError(str(folder), f"{problem}; wanted CLEVR's layout with scenes/")
+    return read_clevr(folder, split, pictures=False, scenes=True)
 
 
 def has_scenes(folder: Path, split: str) -> bool:

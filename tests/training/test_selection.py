@@ -1,15 +1,19 @@
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import nmn
 from nmn.data.clevr_folder import ClevrData
 from nmn.data.example import Example, ListDataset
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError
 from nmn.training.data import data_folder
+from nmn.training.evaluate import answer_all
 from nmn.training.preset import TrainPreset, load_preset
+from nmn.training.run import run_training
 from nmn.training.selection import (
     has_scenes,
     open_questions,
@@ -123,3 +127,26 @@ def test_data_without_scenes(preset: TrainPreset, folder: Path, shapes: Domain) 
         with_scenes(chosen, folder, "val")
     with pytest.raises(DataError, match="no scenes; wanted a folder of CLEVR's layout"):
         with_sights(replace(chosen), preset, folder, "val")
+
+
+def test_models_of_states_get_scenes_and_no_pictures(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = load_preset("clevr-states-relation")
+    shutil.rmtree(folder / "scenes", ignore_errors=True)
+    with pytest.raises(DataError, match="no scenes of split 'val', and the model looks at the st"):
+        open_questions(preset, folder, "val")
+    monkeypatch.setenv("NMN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    tiny = load_preset(
+        "clevr-states-relation",
+        ["data.scenes=4", "data.held_out=3", "training.steps=2", "training.evaluate_every=0"],
+    )
+    made = data_folder(tiny)
+    questions = open_questions(tiny, made, "val")
+    assert all(example.scene is not None and example.picture is None for example in questions)
+    checkpoint = run_training(tiny, tmp_path / "run")
+    answers = answer_all(checkpoint, questions, None)
+    assert [answer.problem for answer in answers] == [""] * len(questions)
+    with pytest.raises(ConfigError, match="looks at the states of objects, not at pictures"):
+        nmn.load(tmp_path / "run")
