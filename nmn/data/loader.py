@@ -27,11 +27,13 @@ class BatchLoader:
     """All questions once in each epoch, in batches, in a new order each time.
 
     The order is one of pictures: the questions about a picture stay together, as it need then be
-    looked at only once. Questions of one picture keep their order.
+    looked at only once, or so many of them as is said. Questions of one picture keep their order.
 
     Args:
         batch_size: questions in a batch, at most.
         questions: which ones of `data`; without it all.
+        per_picture: questions of one picture that stay together, at most; 0 for all. With fewer
+            a batch shows more pictures, which is worth its time where looking is cheap.
         cut: fill every batch but the last, and let the questions of a picture fall into two;
             without it only those of a picture with more than `batch_size` do.
         pictures: whether batches have any.
@@ -48,6 +50,7 @@ class BatchLoader:
         seed: int,
         *,
         questions: Sequence[int] | Indices | None = None,
+        per_picture: int = 0,
         cut: bool = False,
         pictures: bool = True,
     ) -> None:
@@ -61,7 +64,8 @@ class BatchLoader:
         chosen = np.arange(len(data)) if questions is None else np.asarray(questions, np.int64)
         if not len(chosen):
             raise ConfigError("questions", "wanted at least one to learn from, got none")
-        self._groups = _groups(chosen, images_of(data)[chosen], batch_size)
+        together = min(batch_size, per_picture or batch_size)
+        self._groups = _groups(chosen, images_of(data)[chosen], together)
 
     def plan(self, epoch: int) -> list[list[int]]:
         """The questions of each batch of an epoch."""

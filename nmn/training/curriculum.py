@@ -42,7 +42,13 @@ def training_batches(
         if max(begin, start) < end:
             order = child_seed(seed, "stage", number)
             loader = BatchLoader(
-                data, vocabulary, config.batch_size, order, questions=allowed, pictures=pictures
+                data,
+                vocabulary,
+                config.batch_size,
+                order,
+                questions=allowed,
+                per_picture=config.per_picture,
+                pictures=pictures,
             )
             yield from islice(loader.steps(max(0, start - begin)), end - max(begin, start))
         begin = max(begin, end)

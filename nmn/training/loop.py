@@ -26,6 +26,7 @@ class LoopConfig(Config):
             by the share of the steps that are done goes by that of the time, if this is larger.
             Then other machines do more or fewer steps. 0 for as long as it takes.
         batch_size: questions in a batch, at most.
+        per_picture: of these about one picture, at most; 0 for all that there are.
         learning_rate: the highest; it rises over the first `warmup` of the steps and then
             falls to nothing along a cosine.
         weight_decay: of AdamW (Loshchilov and Hutter 2019).
@@ -53,6 +54,7 @@ class LoopConfig(Config):
     steps: int = Field(1000, gt=0)
     minutes: float = Field(0.0, ge=0, le=100_000)
     batch_size: int = Field(64, gt=0, le=65_536)
+    per_picture: int = Field(0, ge=0)
     learning_rate: float = Field(1e-3, gt=0, le=10)
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=10)

@@ -188,6 +188,12 @@ class ParserPreset(Config):
             raise ValueError("a curriculum of a parser goes by words; wanted curriculum_by = words")
         return self
 
+    @model_validator(mode="after")
+    def _batches_are_of_questions(self) -> "ParserPreset":
+        if self.training.per_picture:
+            raise ValueError("batches of a parser have no pictures; wanted no training.per_picture")
+        return self
+
 
 def load_any_preset(name: str, overrides: Iterable[str] = ()) -> TrainPreset | ParserPreset:
     """A training's preset by name or path, of a model or a parser.

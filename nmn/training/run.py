@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from nmn.baselines.answerer import AnswererConfig
-from nmn.data.batch import Batch, collate
+from nmn.data.batch import Batch
 from nmn.data.example import Dataset
 from nmn.data.loader import BatchLoader, Indices
 from nmn.data.vocabulary import WordVocabulary, vocabulary_of
@@ -29,6 +29,7 @@ from nmn.training.checkpoint import (
 from nmn.training.curriculum import split_off, training_batches, without_picture
 from nmn.training.data import domain_of_preset, training_data
 from nmn.training.log import RunLog
+from nmn.training.loop import LoopConfig
 from nmn.training.models import build_model, stem_of, supervision_of
 from nmn.training.preset import TrainPreset
 from nmn.training.room import check_room
@@ -85,13 +86,12 @@ def run_training(
     words = words or _words(data)
     data_seconds = time.perf_counter() - started
 
-    def batches(start: int) -> Iterator[Batch]:
+    def batches(start: int, config: LoopConfig = config) -> Iterator[Batch]:
         pictures = run.model.sees_pictures
         return training_batches(data, rows, words, config, preset.seed, start, pictures=pictures)
 
     def first(count: int) -> Batch:
-        examples = [data[row] for row in rows[:count].tolist()]
-        return collate(examples, data.domain, words, pictures=run.model.sees_pictures)
+        return next(batches(0, config.model_copy(update={"batch_size": count})))
 
     def evaluate() -> dict[str, float]:
         return {"accuracy": accuracy(run.model, data, kept, words, config.batch_size)}

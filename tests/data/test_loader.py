@@ -95,6 +95,19 @@ def test_the_questions_of_a_picture_stay_together(
             assert rows[start : start + EACH] == list(range(first, first + EACH))
 
 
+def test_so_many_questions_of_a_picture_stay_together(
+    data: ClevrData, vocabulary: WordVocabulary
+) -> None:
+    plan = BatchLoader(data, vocabulary, 6, 1, per_picture=2).plan(0)
+    assert sorted(row for rows in plan for row in rows) == list(range(PICTURES * EACH))
+    pictures = [{row // EACH for row in rows} for rows in plan]
+    assert max(map(len, pictures)) == 3
+    for rows in plan:
+        for start in range(0, len(rows), 2):
+            assert rows[start] % 2 == 0
+            assert rows[start + 1] == rows[start] + 1
+
+
 def test_each_epoch_has_its_own_order(data: ClevrData, vocabulary: WordVocabulary) -> None:
     def order(seed: int, epoch: int) -> list[int]:
         rows: list[int] = np.concatenate(

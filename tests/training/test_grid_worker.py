@@ -15,7 +15,6 @@ from nmn.training.grid import JOB, RESULT
 from nmn.training.grid_worker import CHECKPOINT, work
 from nmn.training.parser_checkpoint import load_parser
 from nmn.training.parser_report import MEASURES, report_on
-from nmn.training.preset import read_preset
 from nmn.training.question_data import held_out_questions
 from tests.training.tiny_parsers import interrupted, shapes_preset
 
@@ -151,10 +150,6 @@ def test_settings_that_are_not_valid_are_a_problem(tmp_path: Path) -> None:
     values = done(tmp_path, settings)
     expected = f"{tmp_path / JOB}: unknown key 'parser.hiden'; nearest: 'hidden'"
     assert values["problem"].startswith(expected)
-
-
-def test_a_model_is_no_parser(tmp_path: Path) -> None:
-    assert "wanted that of a parser" in done(tmp_path, read_preset("shapes"))["problem"]
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_result(

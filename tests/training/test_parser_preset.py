@@ -186,6 +186,7 @@ def test_unknown_keys_are_named_with_their_neighbours(name: str, setting: str, s
             ["training.curriculum=[[5,3]]"],
             "a curriculum of a parser goes by words; wanted curriculum_by = words",
         ),
+        ("parser-shapes", ["training.per_picture=1"], "batches of a parser have no pictures"),
         ("parser-shapes", ["training.evaluate_every=0", "training.patience=2"], "patience without"),
     ],
 )
