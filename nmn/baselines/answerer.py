@@ -23,7 +23,7 @@ from nmn.execution.base import Chosen, Model, Prediction, chosen_questions
 from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.features import Features, FeatureSize, pooled
 from nmn.nn.policy_gradient import RewardBaseline, reinforce
-from nmn.nn.question_encoder import QuestionEncoder, QuestionEncoderConfig
+from nmn.nn.question_encoder import QuestionEncoderConfig, build_question_encoder
 from nmn.nn.stem import StemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
 from nmn.nn.trainable import Loss
@@ -106,7 +106,7 @@ class Answerer(Model):
         states = FeatureSize(len(state_channels(domain)))
         size = config.cells if self.sees_pictures else states
         asked = config.question.hidden
-        self.question = QuestionEncoder(words, config.question)
+        self.question = build_question_encoder(words, config.question)
         self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
         self.reward_baseline = RewardBaseline("moving_average")
         if config.hard.share < 1:

@@ -1,10 +1,11 @@
 """Questions as vectors: one for each word, and one for the whole."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -18,14 +19,22 @@ class QuestionEncoderConfig(Config):
     """Sizes of a question encoder.
 
     Attributes:
+        kind: `lstm`, or `bag`, for which the order of words is nothing.
         embedding: channels of each word.
         hidden: channels of what is made of them.
         both_ways: whether the question is also read from its end, by half of the channels.
     """
 
+    kind: Literal["lstm", "bag"] = "lstm"
     embedding: int = Field(32, gt=0, le=4096)
     hidden: int = Field(128, gt=1, le=4096, multiple_of=2)
     both_ways: bool = False
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> "QuestionEncoderConfig":
+        if self.kind == "bag" and self.both_ways:
+            raise ValueError("both_ways of a bag of words, which has no order; wanted kind = lstm")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +42,35 @@ class EncodedQuestions:
     """Questions, each as a whole and word by word.
 
     Attributes:
-        whole: the state of the encoder at the end.
-        words: its state at each word; zeros where there is none.
+        whole: the state of the encoder at the end, or the sum of the words.
+        words: its state at each word, or the word alone; zeros where there is none.
         present: which words there are.
     """
 
     whole: Float[Tensor, "batch unit"]
     words: Float[Tensor, "batch token unit"]
     present: Bool[Tensor, "batch token"]
+
+
+class BagOfWords(nn.Module):
+    """The sum of a vector for each word, whatever their order.
+
+    What one word more or less changes is as large in it from the beginning as what is said, which
+    is small in the state of an LSTM that has learned nothing yet.
+
+    Args:
+        words: how many indices of words there are, padding and unknown words among them.
+    """
+
+    def __init__(self, words: int, config: QuestionEncoderConfig) -> None:
+        super().__init__()
+        self.word = nn.Embedding(words, config.embedding, padding_idx=PADDING)
+        self.widen = nn.Linear(config.embedding, config.hidden, bias=False)
+
+    def forward(self, tokens: Int[Tensor, "batch token"]) -> EncodedQuestions:
+        """Questions from indices of words; what follows the last word changes nothing."""
+        words = self.widen(self.word(tokens))  # of padding, zeros
+        return EncodedQuestions(words.sum(1), words, tokens != PADDING)
 
 
 class QuestionEncoder(nn.Module):
@@ -74,3 +104,8 @@ class QuestionEncoder(nn.Module):
         states, (ends, _) = self.lstm(packed)
         words, _ = pad_packed_sequence(states, batch_first=True, total_length=tokens.shape[1])
         return EncodedQuestions(ends.transpose(0, 1).flatten(1), words, present)
+
+
+def build_question_encoder(words: int, config: QuestionEncoderConfig) -> nn.Module:
+    """The encoder that is configured."""
+    return BagOfWords(words, config) if config.kind == "bag" else QuestionEncoder(words, config)

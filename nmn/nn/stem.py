@@ -19,12 +19,14 @@ class StemConfig(Config):
         height, width: of the pictures, in pixels.
         layers: `(channels, kernel, stride)` of each convolution; each is followed by ReLU.
             The defaults see each 10x10 cell of SHAPES on its own.
+        normalised: with batch normalisation before each ReLU.
     """
 
     kind: Literal["plain"] = "plain"
     height: int = Field(30, gt=0)
     width: int = Field(30, gt=0)
     layers: tuple[tuple[int, int, int], ...] = ((64, 10, 10), (64, 1, 1), (64, 1, 1))
+    normalised: bool = False
 
     @model_validator(mode="after")
     def _leaves_cells(self) -> "StemConfig":
@@ -52,7 +54,7 @@ class StemConfig(Config):
 
 
 class Stem(nn.Module):
-    """Convolutions without padding, each followed by ReLU."""
+    """Convolutions without padding, each followed by ReLU, with or without normalisation."""
 
     def __init__(self, config: StemConfig) -> None:
         super().__init__()
@@ -60,7 +62,11 @@ class Stem(nn.Module):
         layers: list[nn.Module] = []
         before = 3
         for channels, kernel, stride in config.layers:
-            layers += [nn.Conv2d(before, channels, kernel, stride), nn.ReLU()]
+            bias = not config.normalised  # which normalisation would take away again
+            layers.append(nn.Conv2d(before, channels, kernel, stride, bias=bias))
+            if config.normalised:
+                layers.append(nn.BatchNorm2d(channels))
+            layers.append(nn.ReLU())
             before = channels
         self.layers = nn.Sequential(*layers)
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from nmn.data.vocabulary import WordVocabulary
-from nmn.nn.question_encoder import PADDING, QuestionEncoder, QuestionEncoderConfig
+from nmn.nn.question_encoder import (
+    PADDING,
+    BagOfWords,
+    QuestionEncoder,
+    QuestionEncoderConfig,
+    build_question_encoder,
+)
 
 TOKENS = torch.tensor([[2, 3, 4, 5], [6, 2, 0, 0], [0, 0, 0, 0]])
 
@@ -55,3 +61,32 @@ def test_gradient_reaches_all_weights_but_those_of_padding(encoder: QuestionEnco
 
 def test_padding_is_that_of_vocabularies() -> None:
     assert PADDING == WordVocabulary.PAD
+
+
+@pytest.fixture
+def bag() -> BagOfWords:
+    torch.manual_seed(0)
+    bag = build_question_encoder(9, QuestionEncoderConfig(kind="bag", embedding=6, hidden=8))
+    assert isinstance(bag, BagOfWords)
+    return bag
+
+
+def test_a_bag_is_the_sum_of_its_words(bag: BagOfWords) -> None:
+    encoded = bag(TOKENS)
+    by_hand = bag.word.weight @ bag.widen.weight.T
+    torch.testing.assert_close(encoded.whole[0], by_hand[2] + by_hand[3] + by_hand[4] + by_hand[5])
+    torch.testing.assert_close(encoded.whole[1], by_hand[6] + by_hand[2])
+    torch.testing.assert_close(encoded.words[1, 0], by_hand[6])
+    assert not encoded.words[1, 2:].any()
+    assert not encoded.whole[2].any()
+    assert encoded.present.tolist() == (TOKENS != 0).tolist()
+    torch.testing.assert_close(bag(TOKENS[:1].flip(1)).whole, encoded.whole[:1])
+    assert {n: tuple(p.shape) for n, p in bag.named_parameters()} == {
+        "word.weight": (9, 6),
+        "widen.weight": (8, 6),
+    }
+
+
+def test_a_bag_has_no_end_to_read_from() -> None:
+    with pytest.raises(ValueError, match="both_ways of a bag of words"):
+        QuestionEncoderConfig(kind="bag", both_ways=True)
