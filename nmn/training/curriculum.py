@@ -1,9 +1,11 @@
 """Which questions are learned from when, and which are kept from training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nmn.data.batch import Batch
 from nmn.data.clevr_folder import ClevrData
@@ -12,7 +14,7 @@ from nmn.data.joined import JoinedData
 from nmn.data.loader import BatchLoader, Indices, images_of
 from nmn.data.vocabulary import WordVocabulary
 from nmn.data.words import words_of
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, UnknownNameError
 from nmn.policies.templates import content_words
 from nmn.seeding import child_seed, generator
 from nmn.training.loop import LoopConfig
@@ -36,9 +38,10 @@ def training_batches(
 
     Raises:
         ConfigError: a stage of the curriculum for which there is no question.
+        UnknownNameError: no question is of a family that the curriculum names.
     """
     begin = 0
-    for number, (end, allowed) in enumerate(stages_of(_sizes(data, rows, config), rows, config)):
+    for number, (end, allowed) in enumerate(stages_of(_measures(data, rows, config), rows, config)):
         if max(begin, start) < end:
             order = child_seed(seed, "stage", number)
             loader = BatchLoader(
@@ -80,33 +83,54 @@ def without_picture(data: Dataset, row: int) -> Example:
 
 
 _UNITS = {"length": "steps", "content_words": "words that say something"}
+Measures = npt.NDArray[Any]
+"""Of each question a number, or its family."""
 Stages = list[tuple[int, Indices]]
 """For each stage of a curriculum the step it ends with, and its questions."""
 
 
-def stages_of(sizes: Indices, rows: Indices, config: LoopConfig) -> Stages:
+def stages_of(measures: Measures, rows: Indices, config: LoopConfig) -> Stages:
     """The stages of a training.
 
     Args:
-        sizes: of all questions that can be learned from.
+        measures: what the curriculum goes by, of all questions that can be learned from: how large
+            they are, or their families.
         rows: these.
 
     Raises:
         ConfigError: a stage for which there is no question.
+        UnknownNameError: no question is of a family.
     """
     stages: Stages = []
     for end, most in config.curriculum:
-        allowed = rows[sizes <= most]
-        if not len(allowed):
-            unit = _UNITS.get(config.curriculum_by, config.curriculum_by)
-            raise ConfigError("curriculum", f"no question has at most {most} {unit}")
+        if isinstance(most, int):
+            allowed = rows[measures <= most]
+            if not len(allowed):
+                unit = _UNITS.get(config.curriculum_by, config.curriculum_by)
+                raise ConfigError("curriculum", f"no question has at most {most} {unit}")
+        else:
+            allowed = rows[_of_families(measures, most)]
         stages.append((min(end, config.steps), allowed))
     return [*stages, (config.steps, rows)]
 
 
-def _sizes(data: Dataset, rows: Indices, config: LoopConfig) -> Indices:
+def _of_families(families: Measures, names: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """Which questions are of any of these families, with their number or without."""
+    known = np.unique(families).tolist()
+    chosen: set[str] = set()
+    for name in names:
+        found = {family for family in known if name in {family, family.rpartition(" ")[0]}}
+        if not found:
+            raise UnknownNameError("family", name, tuple(known))
+        chosen |= found
+    return np.isin(families, sorted(chosen))
+
+
+def _measures(data: Dataset, rows: Indices, config: LoopConfig) -> Measures:
     if not config.curriculum:
         return np.zeros(len(rows), dtype=np.intp)
+    if config.curriculum_by == "families":
+        return np.array([without_picture(data, row).family for row in rows.tolist()])
     if config.curriculum_by == "content_words":
         said = [words_of(without_picture(data, row).question) for row in rows.tolist()]
         telling = frozenset(content_words(said))

@@ -33,7 +33,8 @@ class LoopConfig(Config):
         clip: the longest gradient, as its norm.
         curriculum: `(step, most)`: until that step only questions with at most so many relations,
             whose programs have at most so many steps, or with at most so many words; after the
-            last entry, all.
+            last entry, all. By `families`, `(step, names)`: only questions of these, named with
+            their number or, for all numbers, without.
         curriculum_by: which of these (steps are `length`); `content_words` counts words that say
             something (see `nmn.policies.templates.content_words`).
         evaluate_every: steps between evaluations on pictures that are kept from training; 0 for
@@ -59,8 +60,10 @@ class LoopConfig(Config):
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=10)
     clip: float = Field(10.0, gt=0)
-    curriculum: tuple[tuple[int, int], ...] = ()
-    curriculum_by: Literal["relations", "length", "words", "content_words"] = "relations"
+    curriculum: tuple[tuple[int, int | tuple[str, ...]], ...] = ()
+    curriculum_by: Literal["relations", "length", "words", "content_words", "families"] = (
+        "relations"
+    )
     evaluate_every: int = Field(0, ge=0)
     evaluate_questions: int = Field(1000, gt=0)
     patience: int = Field(0, ge=0)
@@ -75,6 +78,19 @@ class LoopConfig(Config):
     def _patience_has_something_to_wait_for(self) -> "LoopConfig":
         if self.patience and not self.evaluate_every:
             raise ValueError("patience without evaluations; wanted evaluate_every above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _curriculum_has_what_it_goes_by(self) -> "LoopConfig":
+        named = self.curriculum_by == "families"
+        for step, allowed in self.curriculum:
+            if isinstance(allowed, int) == named:
+                wanted = "names of families" if named else "a number"
+                given = "a number" if named else "names"
+                raise ValueError(
+                    f"curriculum until step {step}, by {self.curriculum_by}: {given};"
+                    f" wanted {wanted}"
+                )
         return self
 
     def is_over(self, step: int, seconds: float) -> bool:

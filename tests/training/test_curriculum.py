@@ -3,11 +3,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from nmn.config import build
 from nmn.data.batch import Batch
 from nmn.data.clevr_folder import ClevrData, read_clevr
 from nmn.data.example import Dataset, ListDataset
 from nmn.data.vocabulary import WordVocabulary
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, UnknownNameError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.curriculum import split_off, stages_of, training_batches, without_picture
 from nmn.training.loop import LoopConfig
@@ -74,6 +75,39 @@ def test_stages_have_the_rows_that_are_small_enough() -> None:
     assert found == [(4, [5, 9]), (6, [5, 8, 9]), (10, [5, 8, 9]), (10, [3, 5, 8, 9])]
     (whole,) = stages_of(sizes, rows, LoopConfig(steps=10))
     assert (whole[0], whole[1].tolist()) == (10, [3, 5, 8, 9])
+
+
+def test_families_are_held_back() -> None:
+    families = np.array(["easy 0", "hard 10", "easy 1", "hard 1", "other"])
+    curriculum = ((2, ("easy",)), (4, ("easy 0", "hard 1", "other")))
+    config = LoopConfig(steps=9, curriculum=curriculum, curriculum_by="families")
+    found = [(end, rows.tolist()) for end, rows in stages_of(families, np.arange(5), config)]
+    assert found == [(2, [0, 2]), (4, [0, 3, 4]), (9, [0, 1, 2, 3, 4])]
+
+
+def test_an_unknown_family_is_named_with_the_nearest() -> None:
+    config = LoopConfig(curriculum=((2, ("hart",)),), curriculum_by="families")
+    with pytest.raises(UnknownNameError, match=r"hart.*hard 1"):
+        stages_of(np.array(["easy 0", "hard 1"]), np.arange(2), config)
+
+
+def test_batches_are_of_the_families_of_their_stage(clevr_data: ClevrData) -> None:
+    known = sorted({clevr_data.question(row).family for row in range(len(clevr_data))})
+    config = LoopConfig(
+        steps=8, batch_size=4, curriculum=((4, (known[0],)),), curriculum_by="families"
+    )
+    found = [set(batch.families) for batch in batches(clevr_data, config)]
+    assert found[:4] == [{known[0]}] * 4
+    assert set().union(*found[4:]) > {known[0]}
+
+
+@pytest.mark.parametrize(
+    ("by", "allowed", "problem"),
+    [("families", 3, "a number; wanted names"), ("words", ("easy",), "names; wanted a number")],
+)
+def test_stages_have_what_the_curriculum_goes_by(by: str, allowed: object, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        build(LoopConfig, {"curriculum": [[3, allowed]], "curriculum_by": by}, "training")
 
 
 @pytest.mark.parametrize("start", [0, 3, 6, 7, 12, 13, 19])
