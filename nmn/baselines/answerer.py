@@ -1,5 +1,6 @@
 """The models beside module networks: they answer words about cells, without programs."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -11,6 +12,8 @@ from nmn.baselines.base import Asked, Reasoner, Reasoning
 from nmn.baselines.detector import DetectorConfig
 from nmn.baselines.hard_attention import Choice, HardAttention
 from nmn.baselines.matching import matched_loss
+from nmn.baselines.prior import PriorConfig
+from nmn.baselines.question_only import QuestionOnlyConfig
 from nmn.baselines.reasoners import AnyReasonerConfig, build_reasoner
 from nmn.baselines.relation_network import RelationNetworkConfig
 from nmn.baselines.tracing import looking_trace
@@ -21,6 +24,7 @@ from nmn.domain import Domain
 from nmn.errors import DataError
 from nmn.execution.base import Chosen, Model, Prediction, chosen_questions
 from nmn.nn.augment import AugmentConfig, augment
+from nmn.nn.drawing import drawing_from
 from nmn.nn.features import Features, FeatureSize, pooled
 from nmn.nn.policy_gradient import RewardBaseline, reinforce
 from nmn.nn.question_encoder import QuestionEncoderConfig, build_question_encoder
@@ -71,6 +75,9 @@ class AnswererConfig(Config):
     def _settings_have_an_effect(self) -> "AnswererConfig":
         if self.sees == "states" and self.stem != StemConfig():
             raise ValueError("a stem for states, which need none; wanted sees = pictures")
+        if self.hard.share < 1 and isinstance(self.reasoner, PriorConfig | QuestionOnlyConfig):
+            kind = self.reasoner.kind
+            raise ValueError(f"hard attention for {kind}, which sees nothing; wanted share = 1")
         if self.pool is not None:
             if self.sees == "states":
                 raise ValueError("states are on no grid to pool; wanted sees = pictures")
@@ -105,6 +112,8 @@ class Answerer(Model):
         self.stem = build_stem(config.stem) if self.sees_pictures else nn.Identity()
         states = FeatureSize(len(state_channels(domain)))
         size = config.cells if self.sees_pictures else states
+        if config.hard.share < 1:
+            size = FeatureSize(size.channels)  # what is chosen is on no grid
         asked = config.question.hidden
         self.question = build_question_encoder(words, config.question)
         self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
@@ -180,9 +189,9 @@ class Answerer(Model):
         if self.config.pool is not None:
             features = pooled(features, self.config.pool)
         questions = self.question(batch.tokens)
-        said: Reasoning = self.reasoner(
-            Asked(features, batch.picture, questions, batch.families, generator)
-        )
+        asked = Asked(features, batch.picture, questions, batch.families, generator)
+        with nullcontext() if generator is None else drawing_from(generator, batch.tokens.device):
+            said: Reasoning = self.reasoner(asked)
         return said
 
     def _states(self, batch: Batch) -> Features:

@@ -7,6 +7,7 @@ for each answer. It knows nothing of programs.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -73,6 +74,10 @@ class Reasoner(nn.Module, ABC):
     @abstractmethod
     def forward(self, asked: Asked) -> Reasoning:
         """Answer questions."""
+
+
+Units = Annotated[int, Field(gt=0, le=8192)]
+"""How many numbers a layer has."""
 
 
 class HeadedConfig(Config):

@@ -73,7 +73,8 @@ class Film(Reasoner):
     def __init__(self, size: FeatureSize, asked: int, answers: int, config: FilmConfig) -> None:
         super().__init__()
         if size.grid is None:
-            raise ConfigError("model.reasoner.kind", "film looks at a grid; wanted pictures")
+            problem = "film looks at a grid; wanted pictures, and all of their cells"
+            raise ConfigError("model.reasoner.kind", problem)
         channels = config.channels
         self.enter = nn.Conv2d(size.channels + 2, channels, 3, padding=1)
         self.blocks = nn.ModuleList(FilmBlock(channels) for _ in range(config.blocks))

@@ -69,9 +69,10 @@ class HardAttention(Reasoner):
             weights = scores.softmax(1).gather(1, chosen)
             values = values * (1 + weights - weights.detach())[:, :, None]
         places = _picked(asked.features.positions[asked.picture], chosen)
-        said = self.behind(replace(asked, features=Features(values, places, kept), picture=rows))
+        features = Features(values, places, kept)
+        said: Reasoning = self.behind(replace(asked, features=features, picture=rows))
         mask = torch.zeros_like(scores).scatter(1, chosen, kept.to(scores.dtype))
-        return Reasoning(said.logits, mask[:, None], log_probability)
+        return replace(said, attention=mask[:, None], log_probability=log_probability)
 
 
 def _picked(

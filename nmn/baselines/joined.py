@@ -13,7 +13,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
+from nmn.baselines.base import Asked, Reasoner, Reasoning, Units, layers
 from nmn.config import Config
 from nmn.errors import ConfigError
 from nmn.nn.features import Features, FeatureSize
@@ -29,7 +29,7 @@ class JoinedConfig(Config):
     """
 
     kind: Literal["joined"] = "joined"
-    hidden: tuple[int, ...] = (256, 256)
+    hidden: tuple[Units, ...] = (256, 256)
     flat: bool = True
     dropout: float = Field(0.0, ge=0, lt=1)
 
@@ -44,7 +44,7 @@ class Joined(Reasoner):
     def __init__(self, size: FeatureSize, asked: int, answers: int, config: JoinedConfig) -> None:
         super().__init__()
         if config.flat and size.grid is None:
-            problem = "true, and objects are on no grid; nearest: false"
+            problem = "true, and what is looked at is on no grid; nearest: false"
             raise ConfigError("model.reasoner.flat", problem)
         self.flat = config.flat
         cells = size.grid[0] * size.grid[1] if self.flat and size.grid is not None else 2

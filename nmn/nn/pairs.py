@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from nmn.nn.precision import Precision, training_precision
+
 _AT_ONCE = 1 << 20
 """Numbers of one layer that are in memory together: some megabytes."""
 _KEPT = 1 << 27
@@ -35,6 +37,7 @@ class PairSums(nn.Module):
             those of one cell with all others.
         kept: numbers that are kept for the gradient at most; where there would be more, they are
             worked out once more when it comes by.
+        precision: of all layers but the first, in training.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class PairSums(nn.Module):
         units: Sequence[int],
         at_once: int = _AT_ONCE,
         kept: int = _KEPT,
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
         first = units[0]
@@ -51,7 +55,7 @@ class PairSums(nn.Module):
         self.other = nn.Linear(channels, first, bias=False)
         self.question = nn.Linear(asked, first)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(units))
-        self.at_once, self.kept = at_once, kept
+        self.at_once, self.kept, self.precision = at_once, kept, precision
         self._reset(channels, asked)
 
     def forward(
@@ -94,9 +98,10 @@ class PairSums(nn.Module):
         said = (one[:, :, None] + other[:, None]).relu_()
         shape = said.shape[:-1]
         said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
-        for layer in self.layers:
-            said = layer(said).relu_()
-        return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1))
+        with training_precision(self.precision, self, said):
+            for layer in self.layers:
+                said = layer(said).relu_()
+        return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1).to(there.dtype))
 
     def _reset(self, channels: int, asked: int) -> None:
         """Weights as if the first layer were one over the whole concatenation."""

@@ -103,7 +103,9 @@ class QuestionEncoder(nn.Module):
         )
         states, (ends, _) = self.lstm(packed)
         words, _ = pad_packed_sequence(states, batch_first=True, total_length=tokens.shape[1])
-        return EncodedQuestions(ends.transpose(0, 1).flatten(1), words, present)
+        asked = (lengths > 0).to(words.dtype)[:, None]
+        whole = ends.transpose(0, 1).flatten(1) * asked
+        return EncodedQuestions(whole, words * asked[:, None], present)
 
 
 def build_question_encoder(words: int, config: QuestionEncoderConfig) -> nn.Module:

@@ -1,6 +1,5 @@
 """A residual network that turns pictures into a grid of features."""
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -11,6 +10,7 @@ from torch.nn import functional
 
 from nmn.config import Config
 from nmn.nn.features import Features, FeatureSize, check_size, grid_features
+from nmn.nn.precision import Precision, training_precision
 
 _MAX_CHANNELS = 4096
 
@@ -33,7 +33,7 @@ class ResidualStemConfig(Config):
     width: int = Field(240, gt=0, le=4096)
     patch: int = Field(4, ge=2, le=32, multiple_of=2)
     levels: tuple[tuple[int, int], ...] = ((48, 1), (96, 3))
-    training: Literal["auto", "bfloat16", "float32"] = "auto"
+    training: Precision = "auto"
 
     @field_validator("levels")
     @classmethod
@@ -93,25 +93,10 @@ class ResidualStem(nn.Module):
         """
         check_size(pictures, self.config.width, self.config.height)
         centred = (pictures - 0.5).contiguous(memory_format=torch.channels_last)
-        with self._precision(centred):
+        with training_precision(self.config.training, self, centred):
             maps = self.layers(centred)
         features: Features = grid_features(maps.to(pictures.dtype))
         return features
-
-    def _precision(self, pictures: Tensor) -> AbstractContextManager[object]:
-        narrow = self.config.training == "bfloat16" or (
-            self.config.training == "auto" and computes_bfloat16(pictures.device)
-        )
-        if not (narrow and self.training and pictures.dtype == torch.float32):
-            return nullcontext()
-        return torch.autocast(pictures.device.type, torch.bfloat16)
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for it, and not only a way to imitate them."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class _Block(nn.Module):

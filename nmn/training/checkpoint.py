@@ -108,10 +108,13 @@ def begin_with(preset: TrainPreset, model: Model) -> None:
         load_weights(model, read_tensors(path)[0], path)
         return
     source = load_checkpoint(folder)
-    if not _continues(preset.model.stem, source.preset.model.stem):
+    begun_with = source.preset.model.stem
+    same = preset.model.stem == begun_with  # a frozen stem has nothing upon it
+    if not (same if preset.frozen_stem else _continues(preset.model.stem, begun_with)):
         own, wanted = source.preset.model.stem, preset.model.stem
         differs = [n for n, value in own if value != getattr(wanted, n, None)]
-        problem = f"its stem is configured otherwise than model.stem begins: {listing(differs)}"
+        ours = "model.stem, which is frozen" if preset.frozen_stem else "model.stem begins"
+        problem = f"its stem is configured otherwise than {ours}: {listing(differs)}"
         raise DataError(str(folder), problem)
     begun = stem_of(source.model).state_dict()
     stem_of(model).load_state_dict({**stem_of(model).state_dict(), **begun})

@@ -65,6 +65,68 @@ def test_drawing_cells_has_a_loss_of_its_own(
     assert set(parts) == {"answer", "choice"}
 
 
+def test_a_draw_is_worth_what_it_adds_to_the_mean_reward(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    hard = {"share": 0.3, "choice": "reinforce", "weight": 0.5}
+    model = answerer(shapes, hard=hard, reasoner={"kind": "relation_network", "pairs": (8,)})
+    model.train()
+    expected = 0.0  # of the first batch nothing is expected, then what the first was rewarded
+    for seed in (3, 4):
+        with torch.no_grad():
+            said = model.reason(batch[0], torch.Generator().manual_seed(seed))
+            assert said.log_probability is not None
+            right = (said.logits.argmax(1) == batch[0].answers).float()
+            by_hand = -((right - expected) * said.log_probability).mean().item()
+        loss = model.loss(batch[0], torch.Generator().manual_seed(seed))
+        assert loss.parts["choice"] == pytest.approx(0.5 * by_hand, rel=1e-4, abs=1e-6)
+        expected = right.mean().item()
+    model.eval()
+    kept = float(model.reward_baseline.average)
+    model.loss(batch[0], torch.Generator().manual_seed(5))
+    assert float(model.reward_baseline.average) == kept
+
+
+@pytest.mark.parametrize("kind", ["joined", "film"])
+def test_chosen_cells_are_on_no_grid(shapes: Domain, kind: str) -> None:
+    with pytest.raises(ConfigError, match="grid"):
+        answerer(shapes, hard={"share": 0.5}, reasoner={"kind": kind})
+
+
+@pytest.mark.parametrize("kind", ["prior", "question_only"])
+def test_there_is_no_hard_attention_without_a_look(shapes: Domain, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"hard attention for {kind}, which sees nothing"):
+        answerer(shapes, hard={"share": 0.5}, reasoner={"kind": kind})
+
+
+def test_objects_of_chosen_cells_are_said(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    detector = {"kind": "detector", "units": 8, "heads": 2, "queries": 4, "objects": 1.0}
+    said = answerer(shapes, hard={"share": 0.5}, reasoner=detector).reason(batch[0])
+    assert said.objects is not None
+    assert said.attention is not None
+
+
+@pytest.mark.parametrize("units", [{"pairs": [0]}, {"pairs": [-1]}, {"hidden": [10**9]}])
+def test_layers_have_a_size_that_can_be(shapes: Domain, units: dict[str, list[int]]) -> None:
+    with pytest.raises(ConfigError, match=r"model.reasoner|reasoner"):
+        answerer(shapes, reasoner={"kind": "relation_network", **units})
+
+
+def test_dropout_is_drawn_from_the_generator(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    model = answerer(shapes, reasoner={"kind": "relation_network", "pairs": (8,), "dropout": 0.5})
+    model.train()
+    state = torch.get_rng_state()
+    first, again, other = (
+        model.loss(batch[0], torch.Generator().manual_seed(seed)).total for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_cells_are_pooled(shapes: Domain, batch: tuple[Batch, WordVocabulary]) -> None:
     reasoner = {"kind": "stacked_attention", **SMALL}
     model = answerer(shapes, pool=(2, 1), reasoner=reasoner)

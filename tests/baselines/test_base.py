@@ -33,6 +33,7 @@ KINDS: dict[str, dict[str, object]] = {
     "film": {"channels": 8, "classifier": 12, "hidden": 16, "blocks": 2},
     "mac": {"units": 8, "hidden": 16, "steps": 3},
 }
+UNMOVED = ("score.bias", "attend_cell.bias", "attend_word.bias", "hearing.answer.bias")
 CHOICES = ("norm", "straight_through", "reinforce")
 
 
@@ -77,8 +78,34 @@ def test_gradient_reaches_all_weights(name: str, given: Callable[[], Asked]) -> 
         loss = loss + said.log_probability.mean()
     names, weights = zip(*reasoner.named_parameters(), strict=True)
     grads = torch.autograd.grad(loss, weights, allow_unused=True)
-    reached = [grad is not None and bool(grad.isfinite().all()) for grad in grads]
-    assert [name for name, good in zip(names, reached, strict=True) if not good] == []
+    found = dict(zip(names, grads, strict=True))
+    assert [each for each, grad in found.items() if grad is None or not grad.isfinite().all()] == []
+    # A number that is added to all scores changes no softmax of them.
+    nothing = {each for each, grad in found.items() if grad.abs().max() < 1e-7}
+    assert {each for each in nothing if not each.endswith(UNMOVED)} == set()
+
+
+@every
+def test_gradient_reaches_the_own_picture_alone(name: str, given: Callable[[], Asked]) -> None:
+    reasoner, about = reasoner_of(name).eval(), given()
+    values = about.features.values.clone().requires_grad_()
+    seen = replace(about, features=replace(about.features, values=values))
+    said = reasoner(seen).logits[:, :2]
+    weights = torch.tensor([1.0, -2.0])
+    for row, picture in enumerate(about.picture.tolist()):
+        score = said[row] @ weights
+        if name == "question_only":
+            assert not score.requires_grad or _of(score, values) is None
+            continue
+        grad = _of(score, values)
+        assert grad is not None
+        assert grad[picture].any()
+        assert not grad[1 - picture].any()
+        assert not grad[~about.features.present].any()
+
+
+def _of(score: torch.Tensor, values: torch.Tensor) -> torch.Tensor | None:
+    return torch.autograd.grad(score, values, retain_graph=True, allow_unused=True)[0]
 
 
 @every

@@ -33,5 +33,5 @@ def test_layers_upon_both(flat: bool) -> None:
 
 
 def test_weights_for_each_cell_want_a_grid() -> None:
-    with pytest.raises(ConfigError, match="objects are on no grid; nearest: false"):
+    with pytest.raises(ConfigError, match="looked at is on no grid; nearest: false"):
         Joined(FeatureSize(CHANNELS), ASKED, ANSWERS, JoinedConfig())

@@ -10,7 +10,7 @@ CONFIG = RelationNetworkConfig(pairs=(7, 6), hidden=(9,), dropout=0.0)
 
 def test_it_is_a_network_of_the_sum_over_all_pairs() -> None:
     torch.manual_seed(0)
-    model = RelationNetwork(SIZE, ASKED, ANSWERS, CONFIG)
+    model = RelationNetwork(SIZE, ASKED, ANSWERS, CONFIG).eval()
     first = torch.nn.Linear(2 * (CHANNELS + 2) + ASKED, 7)
     parts = [model.pairs.one.weight, model.pairs.other.weight, model.pairs.question.weight]
     with torch.no_grad():

@@ -51,6 +51,13 @@ def test_questions_without_words_are_zeros(encoder: QuestionEncoder, tokens: tor
     assert not encoded.whole.any()
 
 
+def test_a_question_without_words_is_nothing_beside_others_too(encoder: QuestionEncoder) -> None:
+    encoded = encoder(TOKENS)
+    assert not encoded.whole[2].any()
+    assert not encoded.words[2].any()
+    assert encoded.whole[1].any()
+
+
 def test_gradient_reaches_all_weights_but_those_of_padding(encoder: QuestionEncoder) -> None:
     encoder(TOKENS).whole.sum().backward()
     assert all(parameter.grad is not None for parameter in encoder.parameters())
