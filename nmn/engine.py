@@ -16,7 +16,7 @@ from nmn.perception.scene_parser import SceneParser
 from nmn.program.program import Program
 from nmn.program.trace import Trace
 from nmn.scene.scene import Scene
-from nmn.training.checkpoint import Checkpoint, load_checkpoint
+from nmn.training.checkpoint import Checkpoint, check_sees_pictures, load_checkpoint
 from nmn.training.parser_checkpoint import parser_for
 from nmn.training.stored import find_checkpoint
 
@@ -170,9 +170,7 @@ def load(checkpoint: str | Path, parser: str | Path | None = None) -> Engine:
         ConfigError: the model does not look at pictures.
     """
     loaded = load_checkpoint(find_checkpoint(str(checkpoint)))
-    if not loaded.model.sees_pictures:
-        problem = "a model that looks at the states of objects, not at pictures"
-        raise ConfigError(f"checkpoint {checkpoint}", f"{problem}; nearest: nmn evaluate")
+    check_sees_pictures(loaded, str(checkpoint))
     return Engine(loaded, parser_for(loaded, parser))
 
 

@@ -31,12 +31,13 @@ def inspect(
 ) -> None:
     """Write a table of answered questions with a page for each that shows every step."""
     from nmn.inspector.index import Entry, write_index
-    from nmn.training.checkpoint import load_checkpoint, parser_of
+    from nmn.training.checkpoint import check_sees_pictures, load_checkpoint, parser_of
     from nmn.training.evaluate import answer_all, traces_of
     from nmn.training.selection import has_scenes, open_questions, with_truth
     from nmn.training.stored import find_checkpoint
 
     loaded = load_checkpoint(find_checkpoint(checkpoint))
+    check_sees_pictures(loaded, checkpoint)
     loaded.model.to(device_of(device))
     with progress_bar(hidden=as_json) as stage:
         limit = None if errors else count

@@ -29,6 +29,7 @@ def show(
 
 def _model(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """What there is to tell of a model, and the same as lines."""
+    from nmn.baselines.answerer import AnswererConfig
     from nmn.execution.induced import InducedConfig
     from nmn.execution.network import ModuleNetworkConfig
     from nmn.program.ops import OPERATIONS
@@ -62,17 +63,22 @@ def _model(folder: Path) -> tuple[dict[str, Any], list[str]]:
     begun = loaded.preset.initial or loaded.preset.initial_stem
     part = "" if loaded.preset.initial else "the stem of "
     what = "scene parser" if family is None else f"{family} modules"
+    if isinstance(config, AnswererConfig):
+        what = f"model of words ({config.reasoner.kind})"
+    programs = loaded.model.reads_programs
+    pictures = f"pictures    {width}x{height}, RGB"
+    read = f"parser      {loaded.parser}; " if programs else "reads       "
     lines = [
         f"{folder}: {what} for domain {domain.name}",
-        f"pictures    {width}x{height}, RGB",
+        pictures if loaded.model.sees_pictures else "sees        the states of objects",
         f"concepts    {', '.join(domain.concepts)}",
         f"relations   {', '.join(domain.relations)}",
         f"answers     {', '.join(domain.answers)}",
-        f"parser      {loaded.parser}; {len(loaded.vocabulary.words)} words in training",
+        f"{read}{len(loaded.vocabulary.words)} words in training",
         f"parameters  {report['parameter_count']}",
         *(f"            {name} {tuple(shape)}" for name, shape in parameters.items()),
         f"supervision {supervision_of(config)}",
-        f"operations  {', '.join(OPERATIONS)}",
+        *([f"operations  {', '.join(OPERATIONS)}"] if programs else []),
         f"seed        {loaded.preset.seed}",
         *([f"begun with  {part}{begun}"] if begun else []),
         *(f"{name:<11} {value}" for name, value in loaded.made.items() if name != "supervision"),

@@ -92,6 +92,17 @@ def parser_of(checkpoint: Checkpoint) -> Parser | None:
     return model if isinstance(model, InducedNetwork) else shared_parser(checkpoint.domain)
 
 
+def check_sees_pictures(checkpoint: Checkpoint, name: str) -> None:
+    """That there is something to show it.
+
+    Raises:
+        ConfigError: the model does not look at pictures.
+    """
+    if not checkpoint.model.sees_pictures:
+        problem = "a model that looks at the states of objects, not at pictures"
+        raise ConfigError(f"checkpoint {name}", f"{problem}; nearest: nmn evaluate")
+
+
 def begin_with(preset: TrainPreset, model: Model) -> None:
     """Give a new model the weights that its preset begins with, if any.
 

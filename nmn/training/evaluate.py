@@ -164,27 +164,32 @@ def traces_of(
 ) -> Iterator[Trace | None]:
     """The trace of each of these answers; None where the question could not be understood.
 
-    They say what is true where the data has scenes, and what is seen where.
+    They say what is true where the data has scenes, and what is seen where; of models that read
+    words in place of programs, what was looked at.
 
     Args:
         answers: with the place of each in `data`.
     """
+    reads_words = not checkpoint.model.reads_programs
     pending = iter(answers)
     while some := list(islice(pending, _TRACED_AT_ONCE)):
         examples = [
             replace(data[place], program=item.program, answer=None)
             for place, item in some
-            if item.program is not None
+            if reads_words or item.program is not None
         ]
         traces: Iterator[Trace] = iter(())
         if examples:
             batch = _batch(checkpoint, examples)
             traces = iter(checkpoint.model.predict(batch, traces=True).traces)
         for _, item in some:
-            if item.parse is None:
+            if item.parse is not None:
+                trace = next(traces).with_spans(item.parse.question, item.parse.spans)
+            elif reads_words:
+                trace = next(traces)
+            else:
                 yield None
                 continue
-            trace = next(traces).with_spans(item.parse.question, item.parse.spans)
             yield replace(trace, truth=item.example.answer or trace.truth)
 
 

@@ -126,6 +126,25 @@ def test_the_truth_can_be_left_out(run: Run, models: Path, data: Path, tmp_path:
     assert (tmp_path / "index.html").read_text().count("<code>not known</code>") == 2
 
 
+def test_answers_without_programs_are_a_table_with_looks(
+    run: Run, data: Path, tmp_path: Path
+) -> None:
+    reasoner = "model.reasoner={kind='stacked_attention', attention=8, hidden=16}"
+    preset = load_preset("clevr-frozen", [*TINY, "frozen_stem=false", "model.pool=[2,3]", reasoner])
+    words = vocabulary_of([("how", "many", "things")])
+    torch.manual_seed(0)
+    model = build_model(load_domain("clevr"), preset.model, words)
+    save_checkpoint(tmp_path / "made", Checkpoint(model, preset, words, {}))
+    arguments = ("inspect", tmp_path / "made", "--data", data, "--out", tmp_path / "pages")
+    report = json.loads(run(*arguments, "--count", "3", "--json").out)
+    assert report["rows"] == 3
+    assert "not understood" not in Path(report["index"]).read_text()
+    assert all("look" in (tmp_path / "pages" / f"000{n}.html").read_text() for n in (1, 2, 3))
+    shown = run("show", tmp_path / "made").out
+    assert "model of words (stacked_attention)" in shown
+    assert "operations" not in shown
+
+
 def test_there_is_help(run: Run) -> None:
     assert "Usage: nmn inspect" in run("inspect", "--help").out
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from nmn.data.clevr_folder import ClevrData
 from nmn.data.loader import BatchLoader
 from nmn.data.vocabulary import vocabulary_of
-from nmn.errors import ConfigError
+from nmn.errors import ConfigError, DataError
 from nmn.nn.features import Features
 from nmn.training import frozen
 from nmn.training.data import held_out_data, training_data
@@ -100,6 +100,13 @@ def test_the_stem_stays_and_the_checkpoint_looks_at_pictures(
         loader = BatchLoader(data, checkpoint.vocabulary, 20, 0)
         said.append(checkpoint.model.predict(next(loader.epoch(0))).log_probabilities)
     torch.testing.assert_close(said[0], said[1], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+def test_a_frozen_stem_has_nothing_upon_it(begun: Path, tmp_path: Path) -> None:
+    preset = preset_of(begun, "clevr-frozen", "model.stem.levels=[[8,1],[16,1],[8,0]]")
+    with pytest.raises(DataError, match=r"model\.stem, which is frozen: 'levels'"):
+        run_training(preset, tmp_path)
 
 
 @pytest.mark.parametrize(
