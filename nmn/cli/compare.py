@@ -46,7 +46,7 @@ def compare(
     said by --set settings.KEY=VALUE, as in --set settings.training.minutes=1.
     """
     from nmn.resources import replacing
-    from nmn.training.compare import comparison_jobs, load_comparison, make_data
+    from nmn.training.compare import circumstances, comparison_jobs, load_comparison, make_data
     from nmn.training.compare_report import comparison_files, comparison_report
     from nmn.training.grid import run_grid
 
@@ -62,7 +62,7 @@ def compare(
         )
     found = {result.job.name: result for result in done}
     results = {model: [found[job.name] for job in runs] for model, runs in jobs.items()}
-    report = comparison_report(results)
+    report = comparison_report(results, circumstances(resolved))
     files = comparison_files(report, results)
     for name, content in {**files, "report.json": json.dumps(report, indent=1).encode()}.items():
         with replacing(folder / name) as stream:

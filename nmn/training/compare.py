@@ -1,5 +1,7 @@
 """Comparisons: different models on the same data with the same budget, over several seeds."""
 
+import os
+import platform
 from collections.abc import Collection, Iterable
 from functools import reduce
 from pathlib import Path
@@ -13,10 +15,10 @@ from nmn.progress import Stage, silent
 from nmn.training.ablation import Settings, check_name, check_seeds
 from nmn.training.data import held_out_data, training_data
 from nmn.training.grid import Job
-from nmn.training.models import needs_scenes
+from nmn.training.models import needs_scenes, supervision_of
 from nmn.training.parser_preset import build_preset
 from nmn.training.preset import TrainPreset, read_preset
-from nmn.training.stored import find_checkpoint
+from nmn.training.stored import find_checkpoint, read_stored
 
 CHECKPOINT = "checkpoint"
 """The setting of a job that trains nothing: the folder of what it loads."""
@@ -106,7 +108,9 @@ def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
 
     Raises:
         UnknownNameError: there is no such training or checkpoint.
-        ConfigError: settings are not valid, or a model has other data or another budget.
+        ConfigError: settings are not valid, or a model has other data, another stem or another
+            budget.
+        DataError: a checkpoint is damaged.
     """
     first = _resolved(preset, read_preset(preset.data), {}, f"preset {preset.data}")
     jobs: dict[str, list[Job]] = {}
@@ -114,7 +118,7 @@ def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
         folder = out.resolve() / "runs" / name
         if row.train is None:
             assert row.checkpoint is not None
-            loaded = str(find_checkpoint(row.checkpoint).resolve())
+            loaded = _loaded(row.checkpoint, first, f"model {name} of the comparison")
             settings = first.model_dump(mode="json")
             jobs[name] = [Job(name, folder / "loaded", {CHECKPOINT: loaded, "data": settings})]
             continue
@@ -137,15 +141,74 @@ def make_data(jobs: Iterable[Job], stage: Stage = silent, device: str = "cpu") -
     """
     made: list[tuple[Any, ...]] = []
     for job in jobs:
-        if CHECKPOINT in job.settings:
-            continue
-        preset = TrainPreset.model_validate(job.settings)
+        loaded = CHECKPOINT in job.settings
+        preset = TrainPreset.model_validate(job.settings["data"] if loaded else job.settings)
+        if loaded:  # which looks at pictures by its own stem
+            preset = preset.model_copy(update={"frozen_stem": False, "initial_stem": None})
         stem = preset.initial_stem if preset.frozen_stem else None
-        sort = preset.data, preset.seed_of_data, preset.model.stem, stem
+        scenes = needs_scenes(preset.model)
+        sort = loaded, preset.data, preset.seed_of_data, preset.model.stem, stem, scenes
         if sort not in made:
             made.append(sort)
-            training_data(preset, stage, device)
-            held_out_data(preset, stage, scenes=needs_scenes(preset.model), device=device)
+            if not loaded:
+                training_data(preset, stage, device)
+            held_out_data(preset, stage, scenes=scenes, device=device)
+
+
+def circumstances(preset: ComparePreset) -> dict[str, str]:
+    """What is the same for all models, and how their stem was trained.
+
+    Raises:
+        UnknownNameError, ConfigError, DataError: see `comparison_jobs`.
+    """
+    first = _resolved(preset, read_preset(preset.data), {}, f"preset {preset.data}")
+    minutes, steps = first.training.minutes, first.training.steps
+    told = {
+        "data": f"those of the preset {preset.data}, with the seed {first.seed_of_data}",
+        "budget": f"{minutes:g} minutes" if minutes else f"{steps} steps",
+        "threads": str(first.training.threads),
+    }
+    if first.initial_stem is not None:
+        begun = read_stored(find_checkpoint(first.initial_stem)).preset
+        assert isinstance(begun, TrainPreset)
+        learned = f"learned from {supervision_of(begun.model)}"
+        where = f"on data of the seed {begun.seed_of_data}"
+        kept = "frozen" if first.frozen_stem else "trained further"
+        told["stem"] = f"that of {first.initial_stem}, which {learned} {where}; {kept}"
+    return {**told, "computer": f"{platform.machine()}, {os.cpu_count()} cores"}
+
+
+def _loaded(name: str, first: TrainPreset, where: str) -> str:
+    """The folder of a checkpoint that can answer the questions of a preset.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        ConfigError: it cannot.
+        DataError: it is damaged.
+    """
+    folder = find_checkpoint(name)
+    own = read_stored(folder).preset
+    if not isinstance(own, TrainPreset):
+        raise ConfigError(where, f"checkpoint {name} is a parser; wanted a model")
+    check_answers(own, first, where)
+    return str(folder.resolve())
+
+
+def check_answers(own: TrainPreset, asked: TrainPreset, where: str) -> None:
+    """That a trained model can be asked the questions of another preset.
+
+    Raises:
+        ConfigError: it is of another domain, or looks at pictures of another size.
+    """
+    if own.domain != asked.domain:
+        raise ConfigError(where, f"a model of {own.domain}; wanted one of {asked.domain}")
+    if needs_scenes(own.model) != needs_scenes(asked.model):
+        looks = ["pictures", "the states of objects"]
+        own_look, wanted = looks[needs_scenes(own.model)], looks[needs_scenes(asked.model)]
+        raise ConfigError(where, f"a model that looks at {own_look}; wanted one of {wanted}")
+    if not needs_scenes(own.model) and own.size != asked.size:
+        sizes = [f"{width}x{height}" for width, height in (own.size, asked.size)]
+        raise ConfigError(where, f"a model of pictures of {sizes[0]}; wanted {sizes[1]}")
 
 
 def _resolved(
@@ -158,7 +221,7 @@ def _resolved(
 
 
 def _check_comparable(first: TrainPreset, other: TrainPreset, where: str) -> None:
-    """Whether a model has the data and the budget of all.
+    """Whether a model has the data, the stem and the budget of all.
 
     Raises:
         ConfigError: it has not.
@@ -169,6 +232,15 @@ def _check_comparable(first: TrainPreset, other: TrainPreset, where: str) -> Non
         ("data_seed", first.data_seed, other.data_seed),
         ("training.minutes", first.training.minutes, other.training.minutes),
         ("training.steps", first.training.steps, other.training.steps),
+        ("training.threads", first.training.threads, other.training.threads),
+        ("training.patience", first.training.patience, other.training.patience),
+        ("training.evaluate_every", first.training.evaluate_every, other.training.evaluate_every),
+        (
+            "training.evaluate_questions",
+            first.training.evaluate_questions,
+            other.training.evaluate_questions,
+        ),
+        ("model.stem", first.model.stem, other.model.stem),
         ("initial_stem", first.initial_stem, other.initial_stem),
         ("frozen_stem", first.frozen_stem, other.frozen_stem),
     ):

@@ -25,15 +25,21 @@ Right answers in percent, on questions kept from training. Several seeds: the me
 interval by Student's t, which is about other seeds. One seed: the interval (Wilson) is about \
 other questions of that kind on other pictures, and this trained model.
 
-- learned from: what training looks at; only models that learn from programs are given any.
+- learned from: what training looks at. "answers alone": questions and answers. "answers": \
+programs too. "scene": programs and what is seen where. A frozen stem aside.
 - parameters: those that are learned; not those of a stem that is frozen.
 - training: seconds, without the making of data; a model that was loaded had a budget of its own.
-- questions/s: the whole of answering, without what a frozen stem does.
+- questions/s: the whole of answering, without what a frozen stem does, beside what else the \
+computer did.
 - memory: the most that the process (on a GPU: its tensors) ever held, in MiB, with the data."""
 
 
-def comparison_report(results: Results) -> dict[str, Any]:
-    """Means over seeds of each model."""
+def comparison_report(results: Results, same: Mapping[str, str]) -> dict[str, Any]:
+    """Means over seeds of each model.
+
+    Args:
+        same: what was the same for all.
+    """
     reports = {
         name: [run.report for run in runs if run.report is not None]
         for name, runs in results.items()
@@ -50,7 +56,7 @@ def comparison_report(results: Results) -> dict[str, Any]:
         for name, runs in results.items()
     ]
     questions = max((report["total"] for report in known), default=0)
-    return {"kind": kind, "questions": questions, "models": models}
+    return {"same": dict(same), "kind": kind, "questions": questions, "models": models}
 
 
 def _means(reports: Sequence[Mapping[str, Any]], by: str) -> dict[str, Any]:
@@ -124,6 +130,7 @@ def _markdown(report: Mapping[str, Any]) -> str:
             ]
         )
     lines = ["# Comparison", "", f"{report['questions']:,} questions. {_LEGEND}", ""]
+    lines += [*(f"- {name}: {told}." for name, told in report["same"].items()), ""]
     lines += markdown_table(rows)
     failed = [problem for model in report["models"] for problem in model["failed"]]
     if failed:

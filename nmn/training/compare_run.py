@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 
-from nmn.errors import DataError
 from nmn.memory import peak_memory
+from nmn.nn.threads import cpu_threads
 from nmn.training.checkpoint import Checkpoint, load_checkpoint, parser_of
+from nmn.training.compare import check_answers
 from nmn.training.data import held_out_data
 from nmn.training.evaluate import answer_all, evaluation
 from nmn.training.log import curve_of
-from nmn.training.models import needs_scenes, supervision_of
+from nmn.training.models import needs_scenes, stem_of, supervision_of
 from nmn.training.preset import TrainPreset
 from nmn.training.run import run_training
 from nmn.training.stored import finished
@@ -38,16 +39,12 @@ def loaded_report(folder: Path, asked: TrainPreset, device: str) -> dict[str, An
     """Ask a checkpoint the held-out questions of a preset.
 
     Raises:
-        DataError: it is damaged, or answers other questions or looks at other pictures.
+        DataError: it is damaged.
+        ConfigError: it answers other questions or looks at other pictures.
     """
     checkpoint = load_checkpoint(folder)
-    own = checkpoint.preset
-    if own.domain != asked.domain or (checkpoint.model.sees_pictures and own.size != asked.size):
-        width, height = asked.size
-        problem = f"a model of {own.domain}, pictures of {own.size[0]}x{own.size[1]}"
-        wanted = f"wanted one of {asked.domain} and {width}x{height}"
-        raise DataError(str(folder), f"{problem}; {wanted}")
-    changes = {"model": own.model, "frozen_stem": False, "initial_stem": None}
+    check_answers(checkpoint.preset, asked, str(folder))
+    changes = {"model": checkpoint.preset.model, "frozen_stem": False, "initial_stem": None}
     return {**_report(checkpoint, asked.model_copy(update=changes), device), "curve": []}
 
 
@@ -55,13 +52,14 @@ def _report(checkpoint: Checkpoint, preset: TrainPreset, device: str) -> dict[st
     """What the model of a checkpoint says to the held-out questions of a preset."""
     model = checkpoint.model.to(device)
     data = held_out_data(preset, scenes=needs_scenes(preset.model), device=device)
-    began = time.perf_counter()
-    answers = answer_all(checkpoint, data, parser_of(checkpoint))
-    seconds = time.perf_counter() - began
+    with cpu_threads(preset.training.threads):
+        began = time.perf_counter()
+        answers = answer_all(checkpoint, data, parser_of(checkpoint))
+        seconds = time.perf_counter() - began
     learned = [value for value in model.parameters() if value.requires_grad]
     stem = 0
     if preset.frozen_stem:
-        stem = sum(value.numel() for name, value in model.named_parameters() if "stem." in name)
+        stem = sum(value.numel() for value in stem_of(model).parameters() if value.requires_grad)
     return {
         **evaluation(checkpoint, answers),
         "parameters": sum(value.numel() for value in learned) - stem,

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 
 from nmn.errors import ConfigError, UnknownNameError
-from nmn.training.compare import CHECKPOINT, ComparePreset, comparison_jobs, load_comparison
+from nmn.training.compare import (
+    CHECKPOINT,
+    ComparePreset,
+    check_answers,
+    circumstances,
+    comparison_jobs,
+    load_comparison,
+)
 from nmn.training.parser_preset import load_any_preset
-from nmn.training.preset import preset_files
+from nmn.training.preset import load_preset, preset_files
 
 TINY: dict[str, Any] = {
     "kind": "compare",
@@ -54,6 +61,9 @@ def test_each_model_is_trained_once_for_each_seed_and_a_checkpoint_is_loaded(
         ({"training": {"steps": 5}}, "training.steps is 5; wanted 4, as for all models"),
         ({"training": {"minutes": 1.0}}, "training.minutes is 1.0; wanted 0.0"),
         ({"training": {"stepz": 5}}, "stepz"),
+        ({"training": {"threads": 2}}, "training.threads is 2; wanted 1"),
+        ({"training": {"patience": 3, "evaluate_every": 2}}, "training.patience is 3; wanted 0"),
+        ({"model": {"stem": {"layers": [[8, 10, 10]]}}}, "model.stem is .*; wanted"),
     ],
 )
 def test_what_has_more_data_or_time_is_refused(
@@ -67,6 +77,42 @@ def test_what_has_more_data_or_time_is_refused(
     preset = tiny(data=str(base), settings={}, models=models)
     with pytest.raises(ConfigError, match=said):
         comparison_jobs(preset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("parser-english", "model odd of the comparison: checkpoint parser-english is a parser"),
+        ("clevr", "model odd of the comparison: a model of clevr; wanted one of shapes"),
+    ],
+)
+def test_a_checkpoint_that_cannot_answer_is_refused_at_once(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        comparison_jobs(tiny(models={"odd": {"checkpoint": name}}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("clevr", "a model of pictures of 480x320; wanted 240x160"),
+        ("clevr-states-relation", "looks at the states of objects; wanted one of pictures"),
+    ],
+)
+def test_a_model_that_sees_something_else_is_refused(name: str, said: str) -> None:
+    asked = load_preset("clevr", ["model.stem.width=240", "model.stem.height=160"])
+    with pytest.raises(ConfigError, match=f"here: .*{said}"):
+        check_answers(load_preset(name), asked, "here")
+
+
+def test_the_stem_of_all_is_told() -> None:
+    same = circumstances(load_comparison("compare-clevr"))
+    assert same["budget"] == "5 minutes"
+    assert same["stem"] == (
+        "that of clevr-scene, which learned from scene on data of the seed 6; frozen"
+    )
+    assert "stem" not in circumstances(tiny())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """One run of a comparison, within the test's process."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +47,7 @@ def test_models_are_trained_or_loaded_and_asked_the_same(results: Results) -> No
 
 
 def test_the_table_has_a_row_for_each_and_what_it_cost(results: Results) -> None:
-    report = comparison_report(results)
+    report = comparison_report(results, {"budget": "4 steps"})
     assert (report["kind"], report["questions"]) == ("type", 16)
     models: dict[str, Any] = {model["model"]: model for model in report["models"]}
     assert list(models) == ["prior", "modules", "shipped"]
@@ -63,6 +62,7 @@ def test_the_table_has_a_row_for_each_and_what_it_cost(results: Results) -> None
     assert rows[0][:2] == ["| model", "all"]
     assert [row[0] for row in rows[1:]] == ["| prior", "| modules", "| shipped"]
     assert {len(row) for row in rows} == {len(rows[0])}
+    assert "- budget: 4 steps." in lines
     assert len(files["runs.csv"].decode().splitlines()) == 5
     assert files["models.png"].startswith(b"\x89PNG")
     assert files["curves.png"].startswith(b"\x89PNG")
@@ -71,14 +71,7 @@ def test_the_table_has_a_row_for_each_and_what_it_cost(results: Results) -> None
 def test_a_run_that_failed_is_told(results: Results) -> None:
     failed = Result(results["prior"][0].job, None, "its process died (signal 9)")
     changed = {**results, "prior": [failed]}
-    report = comparison_report(changed)
+    report = comparison_report(changed, {})
     text = comparison_files(report, changed)["report.md"].decode()
     assert "- prior,seed=3: its process died (signal 9)" in text.splitlines()
     assert [model["runs"] for model in report["models"]] == [1, 2, 1]
-
-
-def test_a_checkpoint_of_other_pictures_is_refused(tmp_path: Path) -> None:
-    (job,) = comparison_jobs(tiny(models={"one": {"checkpoint": "clevr"}}), tmp_path)["one"]
-    assert (
-        "a model of clevr, pictures of 480x320; wanted one of shapes and 30x30" in done(job).problem
-    )
