@@ -47,7 +47,7 @@ class GraphNetworkConfig(HeadedConfig):
 
 
 class GraphNetwork(Reasoner):
-    """Rounds of hearing and changing, and layers upon the sum of all nodes and the question."""
+    """Rounds of hearing and changing, and layers upon the mean of all nodes and the question."""
 
     def __init__(
         self, size: FeatureSize, asked: int, answers: int, config: GraphNetworkConfig

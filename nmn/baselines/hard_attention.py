@@ -21,12 +21,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nmn.baselines.base import Asked, Reasoner, Reasoning
+from nmn.nn.attention import NOWHERE
 from nmn.nn.features import Features
 
 Choice = Literal["norm", "straight_through", "reinforce"]
-
-_NOWHERE = -1e30
-"""The score of what is not there."""
 
 
 class HardAttention(Reasoner):
@@ -54,7 +52,7 @@ class HardAttention(Reasoner):
         told = self.question(asked.questions.whole)
         joint = (self.cell(asked.placed())[asked.picture] + told[:, None]).relu()
         scores = joint.norm(dim=2) if self.score is None else self.score(joint).squeeze(2)
-        scores = scores.masked_fill(~asked.present, _NOWHERE)
+        scores = scores.masked_fill(~asked.present, NOWHERE)
         # Of each picture its share, however many cells others have.
         wanted = (self.share * asked.present.sum(1)).ceil().long()
         most = max(1, math.ceil(self.share * scores.shape[1]))

@@ -1,8 +1,9 @@
 """What queries say of objects, held against those of a scene: one query for each object.
 
 Carion et al. (2020, section 3.1): the matching is the cheapest one (Kuhn 1955, the Hungarian
-method, by scipy), its cost what the queries would lose by it; queries that are left over learn that
-there is nothing.
+method, by scipy), its cost what is wrong about place and values; unlike theirs, whether a query
+says that there is an object at all does not count. Queries that are left over learn that there is
+nothing.
 """
 
 from collections.abc import Sequence

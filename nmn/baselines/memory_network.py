@@ -2,6 +2,7 @@
 
 Sukhbaatar et al. (2015, section 2), each cell a memory: `p = softmax(u A x)`, `o = sum(p C x)`,
 `u' = u + o`, with the adjacent weights of section 2.2 (`A` of a hop is `C` of the one before).
+Ours divides `u A x` by the root of the number of units, as Transformers do.
 """
 
 from itertools import pairwise

@@ -2,8 +2,9 @@
 
 Malinowski et al. (2015, Ask your neurons, section 3) feed the picture with each word of the
 question to an LSTM, which then says the words of the answer, one after the other, until it says
-that it is done. Here the answers of the domain are all that can be said: each is as probable as its
-words and its end are, and these probabilities are made to be 1 together.
+that it is done. Ours shows the picture once, after the question. Here the answers of the domain
+are all that can be said: each is as probable as its words and its end are, and these probabilities
+are made to be 1 together.
 """
 
 from collections.abc import Sequence

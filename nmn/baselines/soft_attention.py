@@ -2,7 +2,8 @@
 
 As in Show, Ask, Attend and Answer (Kazemi and Elqursh 2017, section 3), with one or more glimpses
 at the same time, whose views are concatenated with the question. Ours scores cells by a sum, not by
-convolutions over the concatenation, which for kernels of one cell is the same.
+convolutions over the concatenation, which for kernels of one cell is the same, and has tanh where
+theirs has ReLU.
 """
 
 from typing import Literal

@@ -51,6 +51,7 @@ def object_states(
         DataError: an object without coordinates in space or picture, or of another domain.
     """
     most = max((len(scene.objects) for scene in scenes), default=0)
+    most = max(1, most)  # a model has a place to look at, even where nothing is
     channels = {name: place for place, name in enumerate(state_channels(domain))}
     values = np.zeros((len(scenes), most, len(channels)), dtype=np.float32)
     positions = np.zeros((len(scenes), most, 2), dtype=np.float32)

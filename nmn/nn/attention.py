@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-_NOWHERE = -1e30
+NOWHERE = -1e30
 """The score of what is not there; finite, as there may be nothing at all."""
 
 
@@ -12,7 +12,7 @@ def masked_softmax(
     scores: Float[Tensor, "*batch cell"], present: Bool[Tensor, "*batch cell"]
 ) -> Float[Tensor, "*batch cell"]:
     """Weights that are 1 together, and 0 of what is not there; all 0 where nothing is."""
-    weights = scores.masked_fill(~present, _NOWHERE).softmax(-1)
+    weights = scores.masked_fill(~present, NOWHERE).softmax(-1)
     return weights * present
 
 

@@ -184,7 +184,7 @@ class Replaced(Change):
 
 
 class Joined(Change):
-    """`relu(A h + B heard + C whole)`, added to what the node was where that has as many units."""
+    """`relu(norm(A h + B heard + C whole))`, added to the node where that has as many units."""
 
     def __init__(self, units: int, heard: int, about: int, after: int) -> None:
         super().__init__()

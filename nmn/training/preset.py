@@ -21,7 +21,7 @@ from nmn.perception.scene_parser import SceneParserConfig
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
-from nmn.training.models import AnyModelConfig, supervision_of
+from nmn.training.models import AnyModelConfig, needs_scenes, supervision_of
 
 
 class ShapesData(Config):
@@ -154,6 +154,15 @@ class TrainPreset(Config):
                 kind = "clevr_states"
             return {**values, "data": {**values["data"], "kind": kind}}
         return values
+
+    @model_validator(mode="after")
+    def _objects_have_states(self) -> "TrainPreset":
+        if needs_scenes(self.model) and self.domain != "clevr":
+            raise ValueError(
+                f"states of the objects of {self.domain}, which have no place in space;"
+                " wanted domain = clevr, or model.sees = pictures"
+            )
+        return self
 
     @model_validator(mode="after")
     def _begins_once(self) -> "TrainPreset":

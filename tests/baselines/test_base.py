@@ -133,6 +133,16 @@ def test_other_questions_and_pictures_change_the_answer(
     assert (changed > 1e-6) == (name != "question_only")
 
 
+@pytest.mark.parametrize("name", OBJECTS)
+def test_a_picture_without_objects_has_an_answer(name: str) -> None:
+    about = of_objects()
+    none = torch.tensor([[True] * 12, [False] * 12])
+    features = replace(about.features, values=about.features.values * none[:, :, None])
+    said = reasoner_of(name).train()(replace(about, features=replace(features, present=none)))
+    assert said.logits.isfinite().all()
+    said.logits.sum().backward()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_drawn_comes_from_the_generator(name: str) -> None:
     reasoner = reasoner_of(name).train()

@@ -57,7 +57,14 @@ def test_states_fit_the_features_of_models(clevr: Domain) -> None:
 
 
 def test_no_scenes(clevr: Domain) -> None:
-    assert object_states([], clevr).values.shape == (0, 0, 18)
+    assert object_states([], clevr).values.shape == (0, 1, 18)
+
+
+def test_a_scene_without_objects_has_a_place_where_nothing_is(clevr: Domain) -> None:
+    (known,) = scenes_of(clevr, 1)
+    states = object_states([replace(known, objects=(), relations={})], clevr)
+    assert states.values.shape == (1, 1, 18)
+    assert not states.present.any()
 
 
 def test_pixels_of_other_pictures(clevr: Domain) -> None:

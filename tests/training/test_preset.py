@@ -148,3 +148,10 @@ def test_pictures_of_others_are_chosen_by_a_span(images: str) -> None:
 def test_shapes_has_no_scenes_to_learn_from() -> None:
     with pytest.raises(ConfigError, match="supervision by scenes, and shapes has none"):
         load_preset("shapes", ["model.supervision=scene"])
+
+
+@pytest.mark.parametrize("domain", ["shapes", "sort_of_clevr"])
+def test_states_are_those_of_objects_in_space(domain: str) -> None:
+    name = {"shapes": "shapes", "sort_of_clevr": "sort-of-clevr-relation"}[domain]
+    with pytest.raises(ConfigError, match=f"states of the objects of {domain}.*wanted domain = cl"):
+        load_preset(name, ["model={kind='answerer', sees='states'}"])
