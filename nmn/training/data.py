@@ -30,7 +30,7 @@ from nmn.generate.sort_of_clevr import SortOfClevrConfig
 from nmn.progress import Stage, silent
 from nmn.training.checkpoint import load_checkpoint
 from nmn.training.frozen import open_seen
-from nmn.training.models import stem_of, supervision_of
+from nmn.training.models import learns_objects, stem_of, supervision_of
 from nmn.training.preset import (
     AddedData,
     ClevrDataConfig,
@@ -181,7 +181,7 @@ def _read(
 ) -> ClevrData:
     if isinstance(preset.data, StatesDataConfig):
         return read_clevr(folder, split, pictures=False, scenes=True)
-    data = read_clevr(folder, split, scenes=scenes)
+    data = read_clevr(folder, split, scenes=scenes or learns_objects(preset.model))
     files = data.files
     assert files is not None
     count = len(files)

@@ -6,6 +6,7 @@ from pydantic import Tag
 from torch import nn
 
 from nmn.baselines.answerer import Answerer, AnswererConfig
+from nmn.baselines.detector import DetectorConfig
 from nmn.config import by_kind
 from nmn.data.vocabulary import WordVocabulary
 from nmn.domain import Domain
@@ -48,15 +49,25 @@ def build_model(domain: Domain, config: ModelConfig, words: WordVocabulary = _NO
 
 
 def supervision_of(config: ModelConfig) -> str:
-    """What a model learns from: `answers` (with programs), also the `scene`, or `answers alone`."""
+    """What a model learns from: `answers` (with programs), also the `scene`, or `answers alone`.
+
+    Where a detector learns to say objects, `answers and objects`.
+    """
     if isinstance(config, InducedConfig | AnswererConfig):
-        return "answers alone"
+        return "answers and objects" if learns_objects(config) else "answers alone"
     return config.supervision if isinstance(config, ModuleNetworkConfig) else "scene"
 
 
 def needs_scenes(config: ModelConfig) -> bool:
     """Whether a model looks at the states of objects, which scenes tell."""
     return isinstance(config, AnswererConfig) and config.sees == "states"
+
+
+def learns_objects(config: ModelConfig) -> bool:
+    """Whether a model learns what objects there are, which scenes tell."""
+    if not isinstance(config, AnswererConfig):
+        return False
+    return isinstance(config.reasoner, DetectorConfig) and config.reasoner.objects > 0
 
 
 def stem_of(model: Model) -> nn.Module:

@@ -21,7 +21,7 @@ from nmn.perception.scene_parser import SceneParserConfig
 from nmn.render.camera import PUBLISHED_SIZE
 from nmn.resources import data_root
 from nmn.training.loop import LoopConfig
-from nmn.training.models import AnyModelConfig, needs_scenes, supervision_of
+from nmn.training.models import AnyModelConfig, learns_objects, needs_scenes, supervision_of
 
 
 class ShapesData(Config):
@@ -157,10 +157,11 @@ class TrainPreset(Config):
 
     @model_validator(mode="after")
     def _objects_have_states(self) -> "TrainPreset":
-        if needs_scenes(self.model) and self.domain != "clevr":
+        states = needs_scenes(self.model) or learns_objects(self.model)
+        if states and self.domain != "clevr":
             raise ValueError(
-                f"states of the objects of {self.domain}, which have no place in space;"
-                " wanted domain = clevr, or model.sees = pictures"
+                f"states of the objects of {self.domain}, which have no place in space; wanted"
+                " domain = clevr, or model.sees = pictures and model.reasoner.objects = 0"
             )
         return self
 

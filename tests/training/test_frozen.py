@@ -1,5 +1,6 @@
 """What a frozen stem gives of pictures: computed once, kept, and the same as the stem gives."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_the_stem_stays_and_the_checkpoint_looks_at_pictures(
         loader = BatchLoader(data, checkpoint.vocabulary, 20, 0)
         said.append(checkpoint.model.predict(next(loader.epoch(0))).log_probabilities)
     torch.testing.assert_close(said[0], said[1], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.usefixtures("tiny_clevr")
+def test_a_detector_learns_objects_from_scenes(begun: Path, tmp_path: Path) -> None:
+    settings = ("model.reasoner.objects=1.0", "model.reasoner.units=8", "training.log_every=1")
+    preset = preset_of(begun, "clevr-detector", *settings, "training.steps=3")
+    checkpoint = run_training(preset, tmp_path)
+    assert checkpoint.made["supervision"] == "answers and objects"
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert all(line["parts"]["objects"] > 0 for line in lines)
 
 
 @pytest.mark.usefixtures("tiny_clevr")
