@@ -84,9 +84,10 @@ class LoopConfig(Config):
     def _curriculum_has_what_it_goes_by(self) -> "LoopConfig":
         named = self.curriculum_by == "families"
         for step, allowed in self.curriculum:
-            if isinstance(allowed, int) == named:
+            number = isinstance(allowed, int)
+            if number == named or allowed == ():
                 wanted = "names of families" if named else "a number"
-                given = "a number" if named else "names"
+                given = "a number" if number else "names" if allowed else "no names"
                 raise ValueError(
                     f"curriculum until step {step}, by {self.curriculum_by}: {given};"
                     f" wanted {wanted}"

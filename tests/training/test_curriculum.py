@@ -103,7 +103,11 @@ def test_batches_are_of_the_families_of_their_stage(clevr_data: ClevrData) -> No
 
 @pytest.mark.parametrize(
     ("by", "allowed", "problem"),
-    [("families", 3, "a number; wanted names"), ("words", ("easy",), "names; wanted a number")],
+    [
+        ("families", 3, "a number; wanted names"),
+        ("families", (), "no names; wanted names"),
+        ("words", ("easy",), "names; wanted a number"),
+    ],
 )
 def test_stages_have_what_the_curriculum_goes_by(by: str, allowed: object, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
