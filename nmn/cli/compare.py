@@ -25,7 +25,10 @@ def compare(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Only this one of its models; may be said several times."),
+        typer.Option(
+            "--model",
+            help="Only this one of its models, beside what OUT has; may be said several times.",
+        ),
     ] = None,
     processes: Annotated[
         int, typer.Option("--jobs", min=1, help="Runs at work at the same time.")
@@ -46,22 +49,33 @@ def compare(
     said by --set settings.KEY=VALUE, as in --set settings.training.minutes=1.
     """
     from nmn.resources import replacing
-    from nmn.training.compare import circumstances, comparison_jobs, load_comparison, make_data
+    from nmn.training.compare import (
+        chosen_models,
+        circumstances,
+        comparison_jobs,
+        load_comparison,
+        make_data,
+    )
     from nmn.training.compare_report import comparison_files, comparison_report
-    from nmn.training.grid import run_grid
+    from nmn.training.grid import done_before, run_grid
 
-    resolved = load_comparison(preset, overrides or (), models or ())
+    resolved = load_comparison(preset, overrides or ())
+    chosen = chosen_models(resolved, models or ())
     folder = out or Path("runs") / Path(preset).stem
     jobs = comparison_jobs(resolved, folder)
-    every = [job for runs in jobs.values() for job in runs]
+    asked = [job for model in chosen for job in jobs[model]]
     where = device_of(device)
     with progress_bar(hidden=as_json) as stage:
-        make_data(every, stage, where)
+        make_data(asked, stage, where)
         done = run_grid(
-            every, processes=processes, backend=backend, device=where, resume=resume, stage=stage
+            asked, processes=processes, backend=backend, device=where, resume=resume, stage=stage
         )
     found = {result.job.name: result for result in done}
-    results = {model: [found[job.name] for job in runs] for model, runs in jobs.items()}
+    results = {
+        model: [result for job in runs if (result := found.get(job.name) or done_before(job))]
+        for model, runs in jobs.items()
+    }
+    results = {model: runs for model, runs in results.items() if runs}
     report = comparison_report(results, circumstances(resolved))
     files = comparison_files(report, results)
     for name, content in {**files, "report.json": json.dumps(report, indent=1).encode()}.items():

@@ -18,7 +18,7 @@ from nmn.training.grid import Job
 from nmn.training.models import needs_scenes, supervision_of
 from nmn.training.parser_preset import build_preset
 from nmn.training.preset import TrainPreset, read_preset
-from nmn.training.stored import find_checkpoint, read_stored
+from nmn.training.stored import Stored, find_checkpoint, read_stored
 
 CHECKPOINT = "checkpoint"
 """The setting of a job that trains nothing: the folder of what it loads."""
@@ -79,28 +79,30 @@ class ComparePreset(Config):
         return models
 
 
-def load_comparison(
-    name: str, overrides: Iterable[str] = (), models: Collection[str] = ()
-) -> ComparePreset:
+def load_comparison(name: str, overrides: Iterable[str] = ()) -> ComparePreset:
     """A shipped comparison by name, or any by the path of its TOML file.
 
-    Args:
-        models: which of its models; all if there are none.
-
     Raises:
-        UnknownNameError: neither a shipped preset nor a file, or no such model.
+        UnknownNameError: neither a shipped preset nor a file.
         ConfigError: it is not valid, or an override is not.
     """
     values = read_preset(name, "compare")
     if values.get("kind") != "compare":
         problem = f"a preset of kind {values.get('kind')}; wanted one of kind compare"
         raise ConfigError(f"preset {name}", problem)
-    preset = build(ComparePreset, with_overrides(values, overrides), f"preset {name}")
-    for model in models:
-        if model not in preset.models:
-            raise UnknownNameError("model", model, tuple(preset.models))
-    chosen = {name: row for name, row in preset.models.items() if not models or name in models}
-    return preset.model_copy(update={"models": chosen})
+    return build(ComparePreset, with_overrides(values, overrides), f"preset {name}")
+
+
+def chosen_models(preset: ComparePreset, names: Collection[str]) -> tuple[str, ...]:
+    """Models of a comparison, in the order of its table; all if none are named.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    for name in names:
+        if name not in preset.models:
+            raise UnknownNameError("model", name, tuple(preset.models))
+    return tuple(name for name in preset.models if not names or name in names)
 
 
 def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
@@ -118,9 +120,11 @@ def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
         folder = out.resolve() / "runs" / name
         if row.train is None:
             assert row.checkpoint is not None
-            loaded = _loaded(row.checkpoint, first, f"model {name} of the comparison")
-            settings = first.model_dump(mode="json")
-            jobs[name] = [Job(name, folder / "loaded", {CHECKPOINT: loaded, "data": settings})]
+            stored = _loaded(row.checkpoint, first, f"model {name} of the comparison")
+            loaded = str(stored.folder.resolve())
+            settings = {CHECKPOINT: loaded, "data": first.model_dump(mode="json")}
+            begins_with = {row.checkpoint: stored.fingerprint()}
+            jobs[name] = [Job(name, folder / "loaded", settings, begins_with)]
             continue
         jobs[name] = []
         for seed in row.seeds or preset.seeds:
@@ -129,7 +133,8 @@ def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
             resolved = _resolved(preset, base, {"seed": seed}, where)
             _check_comparable(first, resolved, where)
             settings = resolved.model_dump(mode="json")
-            jobs[name].append(Job(f"{name},seed={seed}", folder / f"seed-{seed}", settings))
+            said, run = f"{name},seed={seed}", folder / f"seed-{seed}"
+            jobs[name].append(Job(said, run, settings, _begins_with(resolved)))
     return jobs
 
 
@@ -178,20 +183,25 @@ def circumstances(preset: ComparePreset) -> dict[str, str]:
     return {**told, "computer": f"{platform.machine()}, {os.cpu_count()} cores"}
 
 
-def _loaded(name: str, first: TrainPreset, where: str) -> str:
-    """The folder of a checkpoint that can answer the questions of a preset.
+def _begins_with(preset: TrainPreset) -> dict[str, str]:
+    """The fingerprints of the checkpoints whose weights a training begins with."""
+    names = {name for name in (preset.initial, preset.initial_stem) if name is not None}
+    return {name: read_stored(find_checkpoint(name)).fingerprint() for name in sorted(names)}
+
+
+def _loaded(name: str, first: TrainPreset, where: str) -> Stored:
+    """A checkpoint that can answer the questions of a preset.
 
     Raises:
         UnknownNameError: there is none of that name.
         ConfigError: it cannot.
         DataError: it is damaged.
     """
-    folder = find_checkpoint(name)
-    own = read_stored(folder).preset
-    if not isinstance(own, TrainPreset):
+    stored = read_stored(find_checkpoint(name))
+    if not isinstance(stored.preset, TrainPreset):
         raise ConfigError(where, f"checkpoint {name} is a parser; wanted a model")
-    check_answers(own, first, where)
-    return str(folder.resolve())
+    check_answers(stored.preset, first, where)
+    return stored
 
 
 def check_answers(own: TrainPreset, asked: TrainPreset, where: str) -> None:

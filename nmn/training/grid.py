@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,11 +37,13 @@ class Job:
         name: unique within the grid.
         folder: where its files are.
         settings: of its preset, all of them.
+        begins_with: what tells the weights of each checkpoint that it begins with from others.
     """
 
     name: str
     folder: Path
     settings: dict[str, Any]
+    begins_with: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def run_grid(
 
     Raises:
         ConfigError: Ray is not installed.
-        DataError: there are other runs in a folder, or it cannot be written.
+        DataError: there are other runs in a folder, or runs that began with other weights, or it
+            cannot be written.
     """
     known = {job.name: _known(job, resume) for job in jobs}
     todo = [job for job in jobs if known[job.name] is None]
@@ -108,7 +111,16 @@ def run_grid(
 
 
 def _stated(job: Job, device: str) -> str:
-    return json.dumps({"settings": job.settings, "device": device}, indent=1) + "\n"
+    stated = {"settings": job.settings, "begins_with": job.begins_with, "device": device}
+    return json.dumps(stated, indent=1) + "\n"
+
+
+def done_before(job: Job) -> Result | None:
+    """What came of an earlier run like it; None where there is none, or it failed."""
+    try:
+        return _known(job, resume=True)
+    except DataError:
+        return None
 
 
 def _known(job: Job, resume: bool) -> Result | None:
@@ -123,6 +135,10 @@ def _known(job: Job, resume: bool) -> Result | None:
     stated = read_json(path)
     if not isinstance(stated, dict) or stated.get("settings") != job.settings:
         raise DataError(str(job.folder), "a run with other settings; wanted another --out")
+    if stated.get("begins_with", {}) != job.begins_with:
+        names = " and ".join(sorted(job.begins_with))
+        problem = f"a run that began with other weights of {names}; wanted another --out"
+        raise DataError(str(job.folder), problem)
     if not resume:
         raise DataError(str(job.folder), "there is such a run; nearest: --resume")
     found = _result(job)

@@ -4,6 +4,7 @@
 at all; nothing is pickled.
 """
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping
@@ -51,6 +52,18 @@ class Stored:
     def config_file(self) -> Path:
         """The file that has the settings, for messages."""
         return self.folder / _CONFIG
+
+    def fingerprint(self) -> str:
+        """What tells its weights from others.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        path = self.folder / WEIGHTS
+        try:
+            return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        except OSError as error:
+            raise DataError(str(path), error.strerror or str(error)) from error
 
     def load(self, model: nn.Module) -> None:
         """Give a model the weights.

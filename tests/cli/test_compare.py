@@ -48,6 +48,11 @@ def test_models_are_compared_and_the_rest_is_left_out_the_next_time(
     report = json.loads(both.out)
     assert [model["model"] for model in report["models"]] == ["prior", "shipped"]
     assert all(model["failed"] == [] for model in report["models"])
+    (folder / "runs/prior/seed-0/result.json").unlink()
+    again = ("--resume", "--model", "prior", "--json")
+    alone = json.loads(run("compare", comparison, "--device", "cpu", *again).out)
+    assert [model["model"] for model in alone["models"]] == ["prior", "shipped"]
+    assert alone["models"][1] == report["models"][1]
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,26 @@
 """Which models are compared, and that only what is comparable is."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nmn.errors import ConfigError, UnknownNameError
+from nmn.training.checkpoint import load_checkpoint, save_checkpoint
 from nmn.training.compare import (
     CHECKPOINT,
     ComparePreset,
     check_answers,
+    chosen_models,
     circumstances,
     comparison_jobs,
     load_comparison,
 )
 from nmn.training.parser_preset import load_any_preset
 from nmn.training.preset import load_preset, preset_files
+from nmn.training.stored import find_checkpoint
 
 TINY: dict[str, Any] = {
     "kind": "compare",
@@ -141,9 +146,30 @@ def test_names_are_looked_up(tmp_path: Path) -> None:
         load_any_preset("compare-clevr")
     with pytest.raises(ConfigError, match="of kind train; wanted one of kind compare"):
         load_comparison("shapes")
+    preset = load_comparison("compare-clevr")
     with pytest.raises(UnknownNameError, match="film"):
-        load_comparison("compare-clevr", models=["fillm"])
-    assert list(load_comparison("compare-clevr", models=["mac", "film"]).models) == ["film", "mac"]
+        chosen_models(preset, ["fillm"])
+    assert chosen_models(preset, ["mac", "film"]) == ("film", "mac")
+    assert chosen_models(preset, []) == tuple(preset.models)
+
+
+def test_runs_are_told_by_the_weights_they_begin_with(tmp_path: Path) -> None:
+    models: dict[str, Any] = {"begun": {"train": "shapes", "settings": {"initial": "shapes"}}}
+    jobs = comparison_jobs(tiny(models={**TINY["models"], **models}), tmp_path)
+    assert jobs["modules"][0].begins_with == {}
+    shipped = jobs["shipped"][0].begins_with
+    assert shipped == jobs["begun"][0].begins_with
+    copy = tmp_path / "shapes"
+    shutil.copytree(find_checkpoint("shapes"), copy)
+    model = load_checkpoint(copy)
+    with torch.no_grad():
+        next(model.model.parameters()).add_(1e-3)
+    save_checkpoint(copy, model)
+    (other,) = comparison_jobs(tiny(models={"shipped": {"checkpoint": str(copy)}}), tmp_path)[
+        "shipped"
+    ]
+    assert other.begins_with.keys() == {str(copy)}
+    assert set(other.begins_with.values()).isdisjoint(shipped.values())
 
 
 @pytest.mark.parametrize("name", [name for name in preset_files() if name.startswith("compare-")])

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from nmn.errors import ConfigError, DataError
 from nmn.training.ablation import AblationPreset, jobs_of
-from nmn.training.grid import JOB, RESULT, Job, Result, run_grid
+from nmn.training.grid import JOB, RESULT, Job, Result, done_before, run_grid
 from tests.training.tiny_parsers import shapes_preset
 
 WORKER = """
@@ -80,7 +81,7 @@ def test_a_run_says_what_it_was_to_do(tmp_path: Path) -> None:
     (job,) = jobs_in(tmp_path, a="well")
     run_grid([job], device="cpu")
     stated = json.loads((job.folder / JOB).read_text())
-    assert stated == {"settings": job.settings, "device": "cpu"}
+    assert stated == {"settings": job.settings, "begins_with": {}, "device": "cpu"}
 
 
 @pytest.mark.usefixtures("_worker")
@@ -169,6 +170,20 @@ def test_other_settings_are_another_run(tmp_path: Path, resume: bool) -> None:
     with pytest.raises(DataError, match="a run with other settings; wanted another --out"):
         run_grid([other], resume=resume)
     assert json.loads((job.folder / JOB).read_text())["settings"] == job.settings
+    assert times(job) == 1
+
+
+@pytest.mark.usefixtures("_worker")
+def test_weights_to_begin_with_that_have_changed_are_another_run(tmp_path: Path) -> None:
+    (job,) = jobs_in(tmp_path, a="well")
+    job = replace(job, begins_with={"stem": "one"})
+    (first,) = run_grid([job])
+    assert done_before(job) == first
+    assert run_grid([job], resume=True) == [first]
+    other = replace(job, begins_with={"stem": "two"})
+    assert done_before(other) is None
+    with pytest.raises(DataError, match="began with other weights of stem; wanted another --out"):
+        run_grid([other], resume=True)
     assert times(job) == 1
 
 
