@@ -5,11 +5,12 @@ a TOML file that says only what differs.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from nmn.errors import ConfigError, listing, nearest
 from nmn.resources import read_text
@@ -25,6 +26,9 @@ C = TypeVar("C", bound=Config)
 
 _KIND = "kind"
 """What tells apart tables that have other keys."""
+
+_BELOW = "below"
+"""The type of an error that has another one, of a table within."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -102,6 +106,33 @@ def by_kind(default: str) -> Discriminator:
     return Discriminator(kind)
 
 
+def known_by_kind(known: Callable[[], Mapping[str, type[Config]]], default: str) -> PlainValidator:
+    """Reads a table by its `kind`, of those that are known by the time that it is read.
+
+    Args:
+        known: gives the class of each kind.
+        default: the kind where none is said.
+    """
+
+    def read(values: Any) -> Config:
+        tables = known()
+        if isinstance(values, Config) and isinstance(values, tuple(tables.values())):
+            return values
+        if not isinstance(values, Mapping):
+            raise PydanticKnownError("dict_type")
+        kind = values.get(_KIND, default)
+        if kind not in tables:
+            said = {"discriminator": _KIND, "tag": kind, "expected_tags": ", ".join(tables)}
+            raise PydanticKnownError("union_tag_invalid", said)
+        try:
+            return tables[kind].model_validate(dict(values))
+        except ValidationError as error:
+            below = {"config": tables[kind], "error": error}
+            raise PydanticCustomError(_BELOW, "in a table of {config}", below) from error
+
+    return PlainValidator(read)
+
+
 def _other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether two tables say that they are of different kinds."""
     return _KIND in old and old[_KIND] != new.get(_KIND, old[_KIND])
@@ -118,9 +149,12 @@ def _copy(value: Any) -> Any:
     return {k: _copy(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def _first_problem(config: type[BaseModel], error: ValidationError) -> str:
+def _first_problem(config: type[BaseModel], error: ValidationError, above: str = "") -> str:
     first = error.errors()[0]
     path, _ = _place(config, first["loc"])
+    path = ".".join(filter(None, (above, path)))
+    if first["type"] == _BELOW:
+        return _first_problem(first["ctx"]["config"], first["ctx"]["error"], path)
     if first["type"] == "extra_forbidden":
         _, table = _place(config, first["loc"][:-1])
         choices = listing(nearest(str(first["loc"][-1]), table.model_fields if table else ()))

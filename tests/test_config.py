@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import Discriminator, Field, SerializeAsAny, Tag, ValidationError
 
-from nmn.config import Config, build, merged, read_toml, with_overrides
+from nmn.config import Config, build, known_by_kind, merged, read_toml, with_overrides
 from nmn.errors import ConfigError, DataError
 
 
@@ -176,6 +176,13 @@ class Drawing(Config):
     ] = Round()
 
 
+class Sketch(Config):
+    shape: Annotated[
+        SerializeAsAny[Config], known_by_kind(lambda: {"round": Round, "angular": Angular}, "round")
+    ] = Round()
+
+
+@pytest.mark.parametrize("table", [Drawing, Sketch])
 @pytest.mark.parametrize(
     ("shape", "problem"),
     [
@@ -188,11 +195,21 @@ class Drawing(Config):
     ],
 )
 def test_what_is_of_one_of_several_kinds_is_named_without_its_kind(
-    shape: dict[str, Any], problem: str
+    shape: dict[str, Any], problem: str, table: type[Drawing | Sketch]
 ) -> None:
     with pytest.raises(ConfigError, match=problem):
-        build(Drawing, {"shape": shape}, "drawing")
-    assert isinstance(build(Drawing, {"shape": {"kind": "angular"}}, "drawing").shape, Angular)
+        build(table, {"shape": shape}, "drawing")
+    angular = build(table, {"shape": {"kind": "angular", "corners": 3}}, "drawing")
+    assert angular.shape == Angular(corners=3)
+    assert table.model_validate_json(angular.model_dump_json()) == angular
+
+
+@pytest.mark.parametrize("shape", [3, Drawing()])
+def test_what_is_no_table_of_a_known_kind_is_refused(shape: object) -> None:
+    with pytest.raises(ConfigError, match="'shape': input should be a valid dictionary"):
+        build(Sketch, {"shape": shape}, "drawing")
+    assert build(Sketch, {"shape": {"radius": 2}}, "drawing").shape == Round(radius=2)
+    assert build(Sketch, {"shape": Angular()}, "drawing").shape == Angular()
 
 
 def test_a_table_of_another_kind_takes_the_place_of_the_old_one() -> None:

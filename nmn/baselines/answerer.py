@@ -1,23 +1,23 @@
 """The models beside module networks: they answer words about cells, without programs."""
 
 from contextlib import nullcontext
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 from torch import nn
 from torch.nn import functional
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning
+from nmn.baselines import BASELINES, build_reasoner
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning
 from nmn.baselines.detector import DetectorConfig
 from nmn.baselines.hard_attention import Choice, HardAttention
 from nmn.baselines.matching import matched_loss
 from nmn.baselines.prior import PriorConfig
 from nmn.baselines.question_only import QuestionOnlyConfig
-from nmn.baselines.reasoners import AnyReasonerConfig, build_reasoner
 from nmn.baselines.relation_network import RelationNetworkConfig
 from nmn.baselines.tracing import looking_trace
-from nmn.config import Config
+from nmn.config import Config, known_by_kind
 from nmn.data.batch import UNKNOWN, Batch
 from nmn.data.states import object_states, state_channels
 from nmn.domain import Domain
@@ -48,6 +48,13 @@ class HardAttentionConfig(Config):
     weight: float = Field(0.1, ge=0)
 
 
+def _known() -> dict[str, type[ReasonerConfig]]:
+    return {kind: config for kind, (config, _) in BASELINES.items()}
+
+
+AnyReasoner = Annotated[SerializeAsAny[ReasonerConfig], known_by_kind(_known, "relation_network")]
+
+
 class AnswererConfig(Config):
     """What an answerer is made of.
 
@@ -68,7 +75,7 @@ class AnswererConfig(Config):
     question: QuestionEncoderConfig = QuestionEncoderConfig()
     pool: tuple[int, int] | None = None
     hard: HardAttentionConfig = HardAttentionConfig()
-    reasoner: AnyReasonerConfig = RelationNetworkConfig()
+    reasoner: AnyReasoner = RelationNetworkConfig()
     augment: AugmentConfig = AugmentConfig()
 
     @model_validator(mode="after")

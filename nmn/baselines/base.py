@@ -68,6 +68,16 @@ class Reasoning:
     objects: ObjectsSaid | None = None
 
 
+class ReasonerConfig(Config):
+    """Base of what reasoners are made by.
+
+    Attributes:
+        kind: the name of the reasoner; each has one.
+    """
+
+    kind: str
+
+
 class Reasoner(nn.Module, ABC):
     """From cells and words to answers."""
 
@@ -80,7 +90,7 @@ Units = Annotated[int, Field(gt=0, le=8192)]
 """How many numbers a layer has."""
 
 
-class HeadedConfig(Config):
+class HeadedConfig(ReasonerConfig):
     """Sizes of what attends with several heads.
 
     Attributes:

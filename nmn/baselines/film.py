@@ -15,13 +15,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, layers
 from nmn.errors import ConfigError
 from nmn.nn.features import FeatureSize
 
 
-class FilmConfig(Config):
+class FilmConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from nmn.baselines.base import Asked, HeadedConfig, Reasoner, Reasoning, layers
+from nmn.nn.attention import masked_mean
 from nmn.nn.features import FeatureSize
 from nmn.nn.graph import (
     AdditiveHearing,
@@ -21,7 +22,6 @@ from nmn.nn.graph import (
     Joined,
     MeanHearing,
     PairHearing,
-    total,
 )
 
 Flavour = Literal["convolutional", "attentional", "message_passing"]
@@ -69,7 +69,7 @@ class GraphNetwork(Reasoner):
         whole, there = asked.questions.whole, asked.present
         nodes = self.cell(asked.placed())[asked.picture] + self.question(whole)[:, None]
         graph = self.rounds(Graph(nodes.relu() * there[:, :, None], there, whole))
-        mean = total(graph) / there.sum(1, keepdim=True).clamp_min(1)
+        mean = masked_mean(graph.nodes, there)
         return Reasoning(self.say(torch.cat([mean, whole], 1)))
 
 

@@ -13,13 +13,13 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, Units, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, Units, layers
 from nmn.errors import ConfigError
+from nmn.nn.attention import masked_mean
 from nmn.nn.features import Features, FeatureSize
 
 
-class JoinedConfig(Config):
+class JoinedConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:
@@ -60,7 +60,6 @@ class Joined(Reasoner):
 def _pooled(features: Features) -> Float[Tensor, "picture channel"]:
     """The mean and the maximum over the cells that there are."""
     there = features.present[:, :, None]
-    count = there.sum(1).clamp_min(1)
-    mean = (features.values * there).sum(1) / count
     most = features.values.masked_fill(~there, -torch.inf).amax(1)
+    mean = masked_mean(features.values, features.present)
     return torch.cat([mean, most.masked_fill(most == -torch.inf, 0.0)], 1)

@@ -12,13 +12,12 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, layers
 from nmn.nn.attention import masked_softmax, seen
 from nmn.nn.features import FeatureSize
 
 
-class MemoryNetworkConfig(Config):
+class MemoryNetworkConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:

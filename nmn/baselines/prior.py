@@ -12,11 +12,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning
 
 
-class PriorConfig(Config):
+class PriorConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:

@@ -7,11 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, layers
 
 
-class QuestionOnlyConfig(Config):
+class QuestionOnlyConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:

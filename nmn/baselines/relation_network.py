@@ -9,14 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, Units, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, Units, layers
 from nmn.nn.features import FeatureSize
 from nmn.nn.pairs import PairSums
 from nmn.nn.precision import Precision
 
 
-class RelationNetworkConfig(Config):
+class RelationNetworkConfig(ReasonerConfig):
     """Sizes; those of the paper for CLEVR by default.
 
     Attributes:

@@ -15,14 +15,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning
+from nmn.nn.attention import masked_mean
 from nmn.nn.features import FeatureSize
 
 _END = 0
 
 
-class SequenceConfig(Config):
+class SequenceConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:
@@ -63,8 +63,7 @@ class SequenceAnswerer(Reasoner):
     def forward(self, asked: Asked) -> Reasoning:
         """See `Reasoner`; the logit of an answer is its log-probability."""
         features, tokens = asked.features, self.tokens
-        there = features.present[:, :, None]
-        mean = (features.values * there).sum(1) / there.sum(1).clamp_min(1)
+        mean = masked_mean(features.values, features.present)
         start = self.enter(torch.cat([mean[asked.picture], asked.questions.whole], 1)).tanh()
         batch, (answers, steps) = len(start), tokens.shape
         # The end is what stands before the first word, too.

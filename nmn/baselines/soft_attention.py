@@ -11,13 +11,12 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
-from nmn.config import Config
+from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, layers
 from nmn.nn.attention import AdditiveAttention, seen
 from nmn.nn.features import FeatureSize
 
 
-class SoftAttentionConfig(Config):
+class SoftAttentionConfig(ReasonerConfig):
     """Sizes.
 
     Attributes:

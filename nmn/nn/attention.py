@@ -23,6 +23,14 @@ def seen(
     return torch.bmm(weights[:, None], values).squeeze(1)
 
 
+def masked_mean(
+    values: Float[Tensor, "batch cell channel"], present: Bool[Tensor, "batch cell"]
+) -> Float[Tensor, "batch channel"]:
+    """The mean of what is there; 0 where nothing is."""
+    there = present[:, :, None]
+    return (values * there).sum(1) / there.sum(1).clamp_min(1)
+
+
 class AdditiveAttention(nn.Module):
     """Scores of cells for a question: `w tanh(W v + U q + b)` (Bahdanau et al. 2015).
 

@@ -242,8 +242,3 @@ class GraphBlock(nn.Module):
         heard = self.hearing(replace(graph, nodes=self.norm(graph.nodes)))
         nodes = self.change(graph, heard)
         return replace(graph, nodes=nodes * graph.present[:, :, None])
-
-
-def total(graph: Graph) -> Float[Tensor, "graph unit"]:
-    """The sum of all nodes."""
-    return graph.nodes.sum(1)

@@ -20,7 +20,8 @@ def check_room(model: Model, first: Callable[[int], Batch], questions: int) -> N
     """Refuse to train with more at once than fits into memory.
 
     What is kept for the gradient of some questions is counted, and taken for as much for each of
-    the others; nothing of the model is changed.
+    the others; where that is too much, it is counted again of as many as would fit. Nothing of the
+    model is changed.
 
     Args:
         first: gives a batch of the first so many questions, or of fewer.
@@ -37,18 +38,23 @@ def check_room(model: Model, first: Callable[[int], Batch], questions: int) -> N
             break
     else:
         raise OutOfMemoryError(device.type, 1, 0, setting)
-    each, free = _BESIDES * kept, free_memory_of(device)
-    if each * questions > free:
-        fits = int(free / each)
-        wanted, there = each * questions / 2**30, free / 2**30
+    free = free_memory_of(device)
+    fits = int(free / kept)
+    if count < fits < questions:
+        # Where much is to be kept, some models work it out once more instead.
+        more = _kept_by(model, first(fits).to(device))
+        kept = kept if more is None else min(kept, more)
+        fits = int(free / kept)
+    if questions > fits:
+        wanted, there = kept * questions / 2**30, free / 2**30
         raise OutOfMemoryError(device.type, questions, fits, setting, wanted, there)
 
 
 def _kept_by(model: Model, batch: Batch) -> float | None:
-    """Bytes that are kept for the gradient of a question; None if these are too much already."""
+    """Bytes that a step wants for a question; None if these are too much already."""
     was_training = model.training
     try:
-        return _kept(model.eval(), batch) / len(batch)
+        return max(1.0, _BESIDES * _kept(model.eval(), batch) / len(batch))
     except OutOfMemoryError:
         return None
     except (RuntimeError, MemoryError) as error:

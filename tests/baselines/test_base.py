@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
 from torch import nn
 
+from nmn.baselines import BASELINES, ReasonerConfig, build_reasoner, register
 from nmn.baselines.answerer import AnswererConfig
-from nmn.baselines.base import Asked, Reasoner, layers
+from nmn.baselines.base import Asked, Reasoner, Reasoning, layers
 from nmn.baselines.hard_attention import HardAttention
-from nmn.baselines.reasoners import ReasonerConfig, build_reasoner
 from nmn.config import build
 from nmn.domain import load_domain
 from nmn.errors import ConfigError
@@ -161,3 +162,30 @@ def test_heads_share_the_units(kind: str) -> None:
     values = {"kind": "answerer", "reasoner": {"kind": kind, "units": 10, "heads": 4}}
     with pytest.raises(ConfigError, match=r"units 10; wanted a multiple of heads \(4\)"):
         build(AnswererConfig, values, "test")
+
+
+def test_a_user_adds_a_reasoner() -> None:
+    class MineConfig(ReasonerConfig):
+        kind: Literal["mine"] = "mine"
+        wide: int = 3
+
+    class Mine(Reasoner):
+        def __init__(self, answers: int, wide: int) -> None:
+            super().__init__()
+            self.say = layers(ASKED, wide, answers)
+
+        def forward(self, asked: Asked) -> Reasoning:
+            return Reasoning(self.say(asked.questions.whole))
+
+    values = {"kind": "answerer", "reasoner": {"kind": "mine", "wide": 5}}
+    with pytest.raises(ConfigError, match=r"wanted kind 'prior', .* or 'mac', got 'mine'"):
+        build(AnswererConfig, values, "test")
+    make = lambda size, asked, domain, config: Mine(len(domain.answers), config.wide)  # noqa: E731
+    register("mine", MineConfig, make)
+    try:
+        config = build(AnswererConfig, values, "test")
+        assert AnswererConfig.model_validate_json(config.model_dump_json()) == config
+        mine = build_reasoner(config.reasoner, SIZE, ASKED, SHAPES)
+        assert mine(asked()).logits.shape == (3, len(SHAPES.answers))
+    finally:
+        del BASELINES["mine"]

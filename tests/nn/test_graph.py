@@ -18,7 +18,6 @@ from nmn.nn.graph import (
     PairHearing,
     Replaced,
     TransformerChange,
-    total,
 )
 
 UNITS, ABOUT, HEADS = 8, 3, 2
@@ -89,7 +88,7 @@ def test_a_relation_network_is_a_graph_network() -> None:
     """Messages of pairs that replace the nodes, summed (Santoro et al. 2017, equation 1)."""
     given = graph()
     hearing = PairHearing(UNITS, ABOUT, (6, 7))
-    summed = total(GraphBlock(hearing, Replaced())(given))
+    summed = GraphBlock(hearing, Replaced())(given).nodes.sum(1)
     pairs = hearing.pairs
     for row in range(2):
         wanted = torch.zeros(7)

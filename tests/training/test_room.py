@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nmn.baselines.answerer import Answerer, AnswererConfig
+from nmn.baselines.relation_network import RelationNetwork
 from nmn.config import build
 from nmn.data.batch import Batch, collate
 from nmn.data.vocabulary import vocabulary_of
@@ -78,6 +79,23 @@ def test_nothing_of_the_model_is_changed(few: First) -> None:
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
     assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_what_is_worked_out_once_more_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list(generate_shapes(ShapesWorldConfig(), 0, "train", 256))
+    words = vocabulary_of(each.tokens for each in made)
+    model = model_of(reasoner={"kind": "relation_network", "pairs": (64, 64), "dropout": 0.0})
+    assert isinstance(model.reasoner, RelationNetwork)
+
+    def first(count: int) -> Batch:
+        return collate(made[:count], load_domain("shapes"), words)
+
+    model.reasoner.pairs.kept = 10**12
+    monkeypatch.setattr(room, "free_memory_of", lambda device: 2.0**23)
+    at_most = problem_of(model, first, 256).fits
+    assert 16 < at_most < 256
+    model.reasoner.pairs.kept = 16 * 81 * 128  # that of 16 questions
+    check_room(model, first, at_most + 1)
 
 
 def test_fewer_are_tried_where_some_are_too_many_already(
