@@ -74,6 +74,8 @@ class ClevrData:
     def question(self, index: int) -> Example:
         """An example without its picture, which then need not be decoded."""
         example = self.questions[index]
+        if not self.scenes and not self.sights:
+            return example
         index = example.image_index
         return replace(example, scene=self.scenes.get(index), sight=self.sights.get(index))
 

@@ -7,7 +7,7 @@ _WORD = re.compile(r"[^\s;,?!.]+|[;,]")
 
 def words_of(question: str) -> tuple[str, ...]:
     """The words in lower case; `;` and `,` are words, closing marks are left out."""
-    return tuple(word for word, _ in placed_words(question))
+    return tuple(map(str.lower, _WORD.findall(question)))
 
 
 def placed_words(question: str) -> list[tuple[str, tuple[int, int]]]:

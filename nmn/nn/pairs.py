@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from nmn.nn.precision import Precision, training_precision
+from nmn.nn.precision import Precision, training_dtype, training_precision
 
 _AT_ONCE = 1 << 20
 """Numbers of one layer that are in memory together: some megabytes."""
@@ -37,7 +37,7 @@ class PairSums(nn.Module):
             those of one cell with all others.
         kept: numbers that are kept for the gradient at most; where there would be more, they are
             worked out once more when it comes by.
-        precision: of all layers but the first, in training.
+        precision: of what is worked out for each pair, in training.
     """
 
     def __init__(
@@ -95,13 +95,15 @@ class PairSums(nn.Module):
         there: Float[Tensor, "row cell"],
     ) -> Float[Tensor, "row some last"]:
         """The sums of some cells of some pictures."""
-        said = (one[:, :, None] + other[:, None]).relu_()
-        shape = said.shape[:-1]
-        said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
-        with training_precision(self.precision, self, said):
+        dtype = training_dtype(self.precision, self, one)
+        with training_precision(self.precision, self, one):
+            one, other, there = one.to(dtype), other.to(dtype), there.to(dtype)
+            said = (one[:, :, None] + other[:, None]).relu_()
+            shape = said.shape[:-1]
+            said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
             for layer in self.layers:
                 said = layer(said).relu_()
-        return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1).to(there.dtype))
+            return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1))
 
     def _reset(self, channels: int, asked: int) -> None:
         """Weights as if the first layer were one over the whole concatenation."""
