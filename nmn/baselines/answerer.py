@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, SerializeAsAny, model_validator
 from torch import nn
@@ -19,7 +20,7 @@ from nmn.baselines.relation_network import RelationNetworkConfig
 from nmn.baselines.tracing import looking_trace
 from nmn.config import Config, known_by_kind
 from nmn.data.batch import UNKNOWN, Batch
-from nmn.data.states import object_states, state_channels
+from nmn.data.states import States, object_states, state_channels
 from nmn.domain import Domain
 from nmn.errors import DataError
 from nmn.execution.base import Chosen, Model, Prediction, chosen_questions
@@ -147,7 +148,7 @@ class Answerer(Model):
             chosen = reinforce(said.log_probability[None], worth)
             parts["choice"] = self.config.hard.weight * chosen
         if said.objects is not None and isinstance(self.config.reasoner, DetectorConfig):
-            states = object_states(self._scenes(batch), self.domain)
+            states = self._object_states(batch)
             objects = matched_loss(said.objects, states, batch.picture.tolist(), self.domain)
             parts["objects"] = self.config.reasoner.objects * objects
         total = torch.stack(list(parts.values())).sum()
@@ -202,14 +203,32 @@ class Answerer(Model):
         return said
 
     def _states(self, batch: Batch) -> Features:
-        """The objects of the scene of each picture."""
-        states = object_states(self._scenes(batch), self.domain)
+        """The objects of the scene of each picture, as a stem gives its cells."""
+        states = self._object_states(batch)
         device = batch.tokens.device
         return Features(
             torch.from_numpy(states.values).to(device),
             torch.from_numpy(states.positions).to(device),
             torch.from_numpy(states.present).to(device),
         )
+
+    def _object_states(self, batch: Batch) -> States:
+        """The objects of the scene of each picture.
+
+        Raises:
+            DataError: a picture without scene, or objects outside of it.
+        """
+        scenes = self._scenes(batch)
+        if not self.sees_pictures:
+            return object_states(scenes, self.domain)
+        size = self.config.stem.width, self.config.stem.height
+        states = object_states(scenes, self.domain, size)
+        outside = np.abs(states.positions).max((1, 2)) > 1
+        if outside.any():
+            wanted = f"objects within a picture of {size[0]}x{size[1]}, as the stem sees it"
+            where = f"picture {outside.argmax()}"
+            raise DataError("batch", f"wanted 'pixel_coords' of {wanted}", where)
+        return states
 
     def _scenes(self, batch: Batch) -> list[Scene]:
         """That of each picture.

@@ -12,12 +12,15 @@ import nmn
 from nmn.baselines.answerer import Answerer, AnswererConfig
 from nmn.config import build
 from nmn.data.batch import Batch, collate
+from nmn.data.clevr_scenes import scene_from_json
+from nmn.data.example import Example
 from nmn.data.vocabulary import WordVocabulary, vocabulary_of
 from nmn.domain import Domain
 from nmn.errors import ConfigError, DataError, QuestionError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.preset import load_preset
 from nmn.training.run import run_training
+from tests.data.clevr_folders import scene
 
 SMALL = {"hidden": 16, "attention": 8}
 STACKED = ("model.kind=answerer", "model.reasoner.kind=stacked_attention")
@@ -106,6 +109,22 @@ def test_objects_of_chosen_cells_are_said(
     said = answerer(shapes, hard={"share": 0.5}, reasoner=detector).reason(batch[0])
     assert said.objects is not None
     assert said.attention is not None
+
+
+def test_objects_are_where_the_stem_sees_them(clevr: Domain) -> None:
+    known = scene_from_json(scene("val", 2), clevr, "scenes.json")  # at 120, 240
+    detector = {"kind": "detector", "units": 8, "heads": 2, "queries": 4, "objects": 1.0}
+    for height, width in ((320, 480), (160, 240)):
+        picture = np.zeros((height, width, 3), dtype=np.uint8)
+        example = Example("?", 0, 0, picture, answer="yes", scene=known)
+        asked = collate([example], clevr, WordVocabulary(()))
+        stem = {"kind": "plain", "layers": [[8, 20, 20]], "height": height, "width": width}
+        model = answerer(clevr, stem=stem, reasoner=detector)
+        if width == 480:
+            assert set(model.loss(asked, torch.Generator()).parts) == {"answer", "objects"}
+            continue
+        with pytest.raises(DataError, match=r"picture 0: .*within a picture of 240x160"):
+            model.loss(asked, torch.Generator())
 
 
 @pytest.mark.parametrize("units", [{"pairs": [0]}, {"pairs": [-1]}, {"hidden": [10**9]}])
