@@ -28,6 +28,7 @@ from nmn.nn.augment import AugmentConfig, augment
 from nmn.nn.drawing import drawing_from
 from nmn.nn.features import Features, FeatureSize, pooled
 from nmn.nn.policy_gradient import RewardBaseline, reinforce
+from nmn.nn.precision import Precision, training_precision
 from nmn.nn.question_encoder import QuestionEncoderConfig, build_question_encoder
 from nmn.nn.stem import StemConfig
 from nmn.nn.stems import AnyStemConfig, build_stem
@@ -68,6 +69,7 @@ class AnswererConfig(Config):
         hard: which cells are chosen.
         reasoner: what answers.
         augment: how pictures are changed in training.
+        training: the precision of reasoners in training, as of residual stems.
     """
 
     kind: Literal["answerer"] = "answerer"
@@ -78,6 +80,7 @@ class AnswererConfig(Config):
     hard: HardAttentionConfig = HardAttentionConfig()
     reasoner: AnyReasoner = RelationNetworkConfig()
     augment: AugmentConfig = AugmentConfig()
+    training: Precision = "auto"
 
     @model_validator(mode="after")
     def _settings_have_an_effect(self) -> "AnswererConfig":
@@ -198,9 +201,12 @@ class Answerer(Model):
             features = pooled(features, self.config.pool)
         questions = self.question(batch.tokens)
         asked = Asked(features, batch.picture, questions, batch.families, generator)
-        with nullcontext() if generator is None else drawing_from(generator, batch.tokens.device):
+        drawing = (
+            nullcontext() if generator is None else drawing_from(generator, batch.tokens.device)
+        )
+        with drawing, training_precision(self.config.training, self, features.values):
             said: Reasoning = self.reasoner(asked)
-        return said
+        return said.wide()
 
     def _states(self, batch: Batch) -> Features:
         """The objects of the scene of each picture, as a stem gives its cells."""

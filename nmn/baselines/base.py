@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nmn.baselines.matching import ObjectsSaid
 from nmn.config import Config
 from nmn.nn.features import Features
+from nmn.nn.precision import at_least_single
 from nmn.nn.question_encoder import EncodedQuestions
 
 
@@ -66,6 +67,16 @@ class Reasoning:
     attention: Float[Tensor, "batch step cell"] | None = None
     log_probability: Float[Tensor, " batch"] | None = None
     objects: ObjectsSaid | None = None
+
+    def wide(self) -> "Reasoning":
+        """The same in single precision at least, in which losses are computed."""
+        attention, drawn = self.attention, self.log_probability
+        return Reasoning(
+            at_least_single(self.logits),
+            None if attention is None else at_least_single(attention),
+            None if drawn is None else at_least_single(drawn),
+            None if self.objects is None else self.objects.wide(),
+        )
 
 
 class ReasonerConfig(Config):

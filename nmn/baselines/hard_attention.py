@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from nmn.baselines.base import Asked, Reasoner, Reasoning
 from nmn.nn.attention import NOWHERE
 from nmn.nn.features import Features
+from nmn.nn.precision import at_least_single
 
 Choice = Literal["norm", "straight_through", "reinforce"]
 
@@ -51,7 +52,10 @@ class HardAttention(Reasoner):
         rows = torch.arange(len(asked), device=asked.picture.device)
         told = self.question(asked.questions.whole)
         joint = (self.cell(asked.placed())[asked.picture] + told[:, None]).relu()
-        scores = joint.norm(dim=2) if self.score is None else self.score(joint).squeeze(2)
+        if self.score is None:
+            scores = at_least_single(joint).norm(dim=2)
+        else:
+            scores = at_least_single(self.score(joint).squeeze(2))
         scores = scores.masked_fill(~asked.present, NOWHERE)
         # Of each picture its share, however many cells others have.
         wanted = (self.share * asked.present.sum(1)).ceil().long()

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from nmn.data.states import States, state_channels
 from nmn.domain import Domain
+from nmn.nn.precision import at_least_single
 
 _AXES = 3
 """Columns of states before those of concepts."""
@@ -38,6 +39,11 @@ class ObjectsSaid:
     present: Float[Tensor, "batch query"]
     points: Float[Tensor, "batch query 2"]
     concepts: Float[Tensor, "batch query concept"]
+
+    def wide(self) -> "ObjectsSaid":
+        """The same in single precision at least."""
+        said = self.present, self.points, self.concepts
+        return ObjectsSaid(*map(at_least_single, said))
 
 
 def matched_loss(

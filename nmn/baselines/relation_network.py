@@ -12,7 +12,6 @@ from pydantic import Field
 from nmn.baselines.base import Asked, Reasoner, ReasonerConfig, Reasoning, Units, layers
 from nmn.nn.features import FeatureSize
 from nmn.nn.pairs import PairSums
-from nmn.nn.precision import Precision
 
 
 class RelationNetworkConfig(ReasonerConfig):
@@ -22,14 +21,12 @@ class RelationNetworkConfig(ReasonerConfig):
         pairs: units of each layer of `g`.
         hidden: units of each layer of `f` before the answers.
         dropout: before the last layer, in training.
-        training: the precision of `g` in training, as of residual stems.
     """
 
     kind: Literal["relation_network"] = "relation_network"
     pairs: tuple[Units, ...] = Field((256, 256, 256, 256), min_length=1)
     hidden: tuple[Units, ...] = (256, 256)
     dropout: float = Field(0.5, ge=0, lt=1)
-    training: Precision = "auto"
 
 
 class RelationNetwork(Reasoner):
@@ -39,7 +36,7 @@ class RelationNetwork(Reasoner):
         self, size: FeatureSize, asked: int, answers: int, config: RelationNetworkConfig
     ) -> None:
         super().__init__()
-        self.pairs = PairSums(size.channels + 2, asked, config.pairs, precision=config.training)
+        self.pairs = PairSums(size.channels + 2, asked, config.pairs)
         self.say = layers(config.pairs[-1], *config.hidden, answers, dropout=config.dropout)
 
     def forward(self, asked: Asked) -> Reasoning:

@@ -16,8 +16,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from nmn.nn.precision import Precision, training_dtype, training_precision
-
 _AT_ONCE = 1 << 20
 """Numbers of one layer that are in memory together: some megabytes."""
 _KEPT = 1 << 27
@@ -37,7 +35,6 @@ class PairSums(nn.Module):
             those of one cell with all others.
         kept: numbers that are kept for the gradient at most; where there would be more, they are
             worked out once more when it comes by.
-        precision: of what is worked out for each pair, in training.
     """
 
     def __init__(
@@ -47,7 +44,6 @@ class PairSums(nn.Module):
         units: Sequence[int],
         at_once: int = _AT_ONCE,
         kept: int = _KEPT,
-        precision: Precision = "float32",
     ) -> None:
         super().__init__()
         first = units[0]
@@ -55,7 +51,7 @@ class PairSums(nn.Module):
         self.other = nn.Linear(channels, first, bias=False)
         self.question = nn.Linear(asked, first)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(units))
-        self.at_once, self.kept, self.precision = at_once, kept, precision
+        self.at_once, self.kept = at_once, kept
         self._reset(channels, asked)
 
     def forward(
@@ -68,7 +64,7 @@ class PairSums(nn.Module):
         """The sums for the cells of the picture of each question; 0 for those not there."""
         one, other = self.one(values)[picture], self.other(values)[picture]
         one = one + self.question(question)[:, None]
-        there = present[picture].to(values.dtype)
+        there = present[picture].to(one.dtype)  # a narrow one under autocast
         batch, cells, _ = one.shape
         widths = [layer.out_features for layer in (self.one, *self.layers)]
         rows = max(1, self.at_once // (cells * cells * max(widths)))
@@ -95,15 +91,12 @@ class PairSums(nn.Module):
         there: Float[Tensor, "row cell"],
     ) -> Float[Tensor, "row some last"]:
         """The sums of some cells of some pictures."""
-        dtype = training_dtype(self.precision, self, one)
-        with training_precision(self.precision, self, one):
-            one, other, there = one.to(dtype), other.to(dtype), there.to(dtype)
-            said = (one[:, :, None] + other[:, None]).relu_()
-            shape = said.shape[:-1]
-            said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
-            for layer in self.layers:
-                said = layer(said).relu_()
-            return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1))
+        said = (one[:, :, None] + other[:, None]).relu_()
+        shape = said.shape[:-1]
+        said = said.flatten(0, 2)  # ReLU in place on a view would be copied for the gradient
+        for layer in self.layers:
+            said = layer(said).relu_()
+        return torch.einsum("rc,rscu->rsu", there, said.view(*shape, -1))
 
     def _reset(self, channels: int, asked: int) -> None:
         """Weights as if the first layer were one over the whole concatenation."""

@@ -20,6 +20,7 @@ from nmn.errors import ConfigError, DataError, QuestionError
 from nmn.generate.shapes import ShapesWorldConfig, generate_shapes
 from nmn.training.preset import load_preset
 from nmn.training.run import run_training
+from tests.baselines.test_base import CHOICES, KINDS
 from tests.data.clevr_folders import scene
 
 SMALL = {"hidden": 16, "attention": 8}
@@ -144,6 +145,34 @@ def test_dropout_is_drawn_from_the_generator(
     )
     assert first == again != other
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hard"),
+    [
+        *((kind, {}) for kind in KINDS),
+        *(("transformer", {"share": 0.5, "choice": c}) for c in CHOICES),
+    ],
+)
+def test_only_training_is_narrow(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary], kind: str, hard: dict[str, object]
+) -> None:
+    reasoner = {"kind": kind, **KINDS[kind], **({"objects": 1.0} if kind == "detector" else {})}
+    exact, narrow = (
+        answerer(shapes, training=precision, hard=hard, reasoner=reasoner)
+        for precision in ("float32", "bfloat16")
+    )
+    for model in (exact, narrow):
+        model.train()
+    wanted, near = (
+        model.reason(batch[0], torch.Generator().manual_seed(1)) for model in (exact, narrow)
+    )
+    assert near.logits.dtype == torch.float32
+    off = (near.logits - wanted.logits).abs().max()
+    assert 0 < off < 0.1 * max(1.0, float(wanted.logits.abs().max()))
+    near.logits.logsumexp(1).sum().backward()
+    assert all(g.isfinite().all() for v in narrow.parameters() if (g := v.grad) is not None)
+    assert torch.equal(exact.eval().reason(batch[0]).logits, narrow.eval().reason(batch[0]).logits)
 
 
 def test_cells_are_pooled(shapes: Domain, batch: tuple[Batch, WordVocabulary]) -> None:
