@@ -1,6 +1,7 @@
 """`nmn compare`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +51,7 @@ def compare(
     """
     from nmn.resources import replacing
     from nmn.training.compare import (
+        check_cores,
         chosen_models,
         circumstances,
         comparison_jobs,
@@ -65,6 +67,8 @@ def compare(
     jobs = comparison_jobs(resolved, folder)
     asked = [job for model in chosen for job in jobs[model]]
     where = device_of(device)
+    if backend == "local" and where == "cpu":
+        check_cores(asked, processes, os.cpu_count() or 1)
     with progress_bar(hidden=as_json) as stage:
         make_data(asked, stage, where)
         done = run_grid(

@@ -138,6 +138,22 @@ def comparison_jobs(preset: ComparePreset, out: Path) -> dict[str, list[Job]]:
     return jobs
 
 
+def check_cores(jobs: Iterable[Job], processes: int, cores: int) -> None:
+    """That runs at the same time do not wait for each other's threads, which takes ages.
+
+    Args:
+        processes: runs at the same time.
+
+    Raises:
+        ConfigError: they have more threads together than there are cores.
+    """
+    threads = max((_preset_of(job).training.threads for job in jobs), default=1)
+    if 1 < processes > cores // threads:
+        problem = f"{processes} runs of {threads} threads each, and {cores} cores"
+        nearest = max(1, cores // threads)
+        raise ConfigError(f"--jobs {processes}", f"{problem}; nearest: --jobs {nearest}")
+
+
 def make_data(jobs: Iterable[Job], stage: Stage = silent, device: str = "cpu") -> None:
     """Make what several runs need at once, so that they find it.
 
@@ -146,8 +162,7 @@ def make_data(jobs: Iterable[Job], stage: Stage = silent, device: str = "cpu") -
     """
     made: list[tuple[Any, ...]] = []
     for job in jobs:
-        loaded = CHECKPOINT in job.settings
-        preset = TrainPreset.model_validate(job.settings["data"] if loaded else job.settings)
+        loaded, preset = CHECKPOINT in job.settings, _preset_of(job)
         if loaded:  # which looks at pictures by its own stem
             preset = preset.model_copy(update={"frozen_stem": False, "initial_stem": None})
         stem = preset.initial_stem if preset.frozen_stem else None
@@ -158,6 +173,12 @@ def make_data(jobs: Iterable[Job], stage: Stage = silent, device: str = "cpu") -
             if not loaded:
                 training_data(preset, stage, device)
             held_out_data(preset, stage, scenes=scenes, device=device)
+
+
+def _preset_of(job: Job) -> TrainPreset:
+    """What is trained, or whose questions are asked."""
+    loaded = CHECKPOINT in job.settings
+    return TrainPreset.model_validate(job.settings["data"] if loaded else job.settings)
 
 
 def circumstances(preset: ComparePreset) -> dict[str, str]:

@@ -13,6 +13,7 @@ from nmn.training.compare import (
     CHECKPOINT,
     ComparePreset,
     check_answers,
+    check_cores,
     chosen_models,
     circumstances,
     comparison_jobs,
@@ -151,6 +152,24 @@ def test_names_are_looked_up(tmp_path: Path) -> None:
         chosen_models(preset, ["fillm"])
     assert chosen_models(preset, ["mac", "film"]) == ("film", "mac")
     assert chosen_models(preset, []) == tuple(preset.models)
+
+
+@pytest.mark.parametrize(
+    ("threads", "processes", "nearest"), [(1, 2, 0), (2, 1, 0), (4, 1, 0), (2, 2, 1), (1, 3, 2)]
+)
+def test_runs_have_cores_of_their_own(
+    tmp_path: Path, threads: int, processes: int, nearest: int
+) -> None:
+    settings = {**TINY["settings"], "training": {"steps": 4, "threads": threads}}
+    every = comparison_jobs(tiny(settings=settings), tmp_path)
+    jobs = [job for runs in every.values() for job in runs]
+    if not nearest:
+        check_cores(jobs, processes, 2)
+        return
+    with pytest.raises(
+        ConfigError, match=f"--jobs {processes}.*2 cores; nearest: --jobs {nearest}"
+    ):
+        check_cores(jobs, processes, 2)
 
 
 def test_runs_are_told_by_the_weights_they_begin_with(tmp_path: Path) -> None:
