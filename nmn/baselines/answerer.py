@@ -199,12 +199,12 @@ class Answerer(Model):
             features = self._states(batch)
         if self.config.pool is not None:
             features = pooled(features, self.config.pool)
-        questions = self.question(batch.tokens)
-        asked = Asked(features, batch.picture, questions, batch.families, generator)
         drawing = (
             nullcontext() if generator is None else drawing_from(generator, batch.tokens.device)
         )
         with drawing, training_precision(self.config.training, self, features.values):
+            questions = self.question(batch.tokens)
+            asked = Asked(features, batch.picture, questions, batch.families, generator)
             said: Reasoning = self.reasoner(asked)
         return said.wide()
 

@@ -14,12 +14,15 @@ from itertools import pairwise
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 _AT_ONCE = 1 << 20
 """Numbers of one layer that are in memory together: some megabytes."""
 _KEPT = 1 << 27
 """Numbers that are kept for the gradient: half a gigabyte."""
+_ALIKE = 32
+"""Questions about pictures with like numbers of cells that are looked at together."""
 
 
 class PairSums(nn.Module):
@@ -62,6 +65,11 @@ class PairSums(nn.Module):
         question: Float[Tensor, "batch asked"],
     ) -> Float[Tensor, "batch cell unit"]:
         """The sums for the cells of the picture of each question; 0 for those not there."""
+        alike = None
+        if values.device.type == "cpu" and not present.all():
+            # Pictures with like numbers of cells go together, and few pairs are of none.
+            alike = present.sum(1)[picture].argsort()
+            picture, question = picture[alike], question[alike]
         one, other = self.one(values)[picture], self.other(values)[picture]
         one = one + self.question(question)[:, None]
         there = present[picture].to(one.dtype)  # a narrow one under autocast
@@ -70,19 +78,23 @@ class PairSums(nn.Module):
         rows = max(1, self.at_once // (cells * cells * max(widths)))
         some = max(1, min(cells, self.at_once // (rows * cells * max(widths))))
         again = torch.is_grad_enabled() and batch * cells * cells * sum(widths) > self.kept
+        rows = rows if alike is None else min(rows, _ALIKE)
         sums = []
         for begin in range(0, batch, rows):
             chosen = slice(begin, begin + rows)
+            used = cells if alike is None else _used(there[chosen])
             parts = []
-            for first in range(0, cells, some):
-                given = one[chosen, first : first + some], other[chosen], there[chosen]
+            for first in range(0, used, some):
+                rest = slice(first, min(first + some, used))
+                given = one[chosen, rest], other[chosen, :used], there[chosen, :used]
                 parts.append(
                     checkpoint(self._sums, *given, use_reentrant=False)
                     if again
                     else self._sums(*given)
                 )
-            sums.append(torch.cat(parts, 1))
-        return torch.cat(sums) * there[:, :, None]
+            sums.append(functional.pad(torch.cat(parts, 1), (0, 0, 0, cells - used)))
+        whole = torch.cat(sums) * there[:, :, None]
+        return whole if alike is None else whole[alike.argsort()]
 
     def _sums(
         self,
@@ -106,3 +118,8 @@ class PairSums(nn.Module):
             self.other.weight.copy_(whole.weight[:, channels : 2 * channels])
             self.question.weight.copy_(whole.weight[:, 2 * channels :])
             self.question.bias.copy_(whole.bias)
+
+
+def _used(there: Float[Tensor, "row cell"]) -> int:
+    """How many cells there are up to the last one that any row has, and at least one."""
+    return int(there.any(0).nonzero().max()) + 1 if there.any() else 1

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn import functional
 
 from nmn.config import Config
 
@@ -85,27 +85,60 @@ class QuestionEncoder(nn.Module):
         self.config = config
         self.word = nn.Embedding(words, config.embedding, padding_idx=PADDING)
         hidden = config.hidden // 2 if config.both_ways else config.hidden
-        self.lstm = nn.LSTM(
-            config.embedding, hidden, batch_first=True, bidirectional=config.both_ways
-        )
+        self.lstm = nn.LSTM(config.embedding, hidden, batch_first=True)
+        if config.both_ways:
+            self.from_end = nn.LSTM(config.embedding, hidden, batch_first=True)
 
     def forward(self, tokens: Int[Tensor, "batch token"]) -> EncodedQuestions:
         """Questions from indices of words; what follows the last word changes nothing."""
         present = tokens != PADDING
         lengths = present.sum(1)
-        if not len(tokens) or not int(lengths.max() if lengths.numel() else 0):
+        if not tokens.numel():
             none = torch.zeros(*tokens.shape, self.config.hidden, device=tokens.device)
             return EncodedQuestions(none.sum(1), none, present)
         embedded = self.word(tokens)
-        # Of an empty question the padding is read.
-        packed = pack_padded_sequence(
-            embedded, lengths.clamp_min(1).cpu(), batch_first=True, enforce_sorted=False
-        )
-        states, (ends, _) = self.lstm(packed)
-        words, _ = pad_packed_sequence(states, batch_first=True, total_length=tokens.shape[1])
+        last = (lengths - 1).clamp_min(0)
+        words = _states(self.lstm, embedded, lengths)
+        whole = _at(words, last[:, None]).squeeze(1)
+        if self.config.both_ways:
+            # Each question from its end, and the states back to where their words are.
+            places = (last[:, None] - torch.arange(tokens.shape[1], device=tokens.device)).abs()
+            places = torch.where(present, places, 0)
+            turned = _at(_states(self.from_end, _at(embedded, places), lengths), places)
+            words = torch.cat([words, turned], 2)
+            whole = torch.cat([whole, turned[:, 0]], 1)
         asked = (lengths > 0).to(words.dtype)[:, None]
-        whole = ends.transpose(0, 1).flatten(1) * asked
-        return EncodedQuestions(whole, words * asked[:, None], present)
+        return EncodedQuestions(whole * asked, words * present[:, :, None], present)
+
+
+_TOGETHER = 64
+"""Questions that are read together, on a CPU about so many."""
+
+
+def _states(
+    lstm: nn.Module, words: Float[Tensor, "batch token channel"], lengths: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch token unit"]:
+    """The states at each word, and anything behind the last one.
+
+    Questions of like length are read together, so that few steps are about padding. PyTorch's
+    packed sequences have none, but are several times slower on a CPU
+    (`benchmarks/question_encoder.py`).
+    """
+    groups = max(1, len(words) // _TOGETHER) if words.device.type == "cpu" else 1
+    order = lengths.argsort(descending=True)
+    states = []
+    for rows in order.tensor_split(groups):
+        longest = max(1, int(lengths[rows[0]]))
+        read, _ = lstm(words.index_select(0, rows)[:, :longest])
+        states.append(functional.pad(read, (0, 0, 0, words.shape[1] - longest)))
+    return torch.cat(states).index_select(0, order.argsort()).to(words.dtype)
+
+
+def _at(
+    values: Float[Tensor, "batch token channel"], places: Int[Tensor, "batch place"]
+) -> Float[Tensor, "batch place channel"]:
+    """What each row has in some places."""
+    return values.gather(1, places[:, :, None].expand(-1, -1, values.shape[2]))
 
 
 def build_question_encoder(words: int, config: QuestionEncoderConfig) -> nn.Module:

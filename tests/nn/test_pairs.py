@@ -54,6 +54,26 @@ def test_sums_and_gradients_are_those_of_the_plain_form(at_once: int, kept: int)
 
 
 @pytest.mark.parametrize("kept", [0, 1 << 20])
+def test_many_questions_about_pictures_with_any_cells_are_those_of_the_plain_form(
+    kept: int,
+) -> None:
+    torch.manual_seed(2)
+    pairs = PairSums(CHANNELS, ASKED, UNITS, kept=kept)
+    present = torch.rand(9, 8) < torch.linspace(0, 1, 9)[:, None]  # none in the first, then some
+    values, picture = torch.randn(9, 8, CHANNELS), torch.randint(9, (100,))
+    question = torch.randn(100, ASKED, requires_grad=True)
+    sums, wanted = (
+        way(values, present, picture, question)
+        for way in (pairs, lambda *given: plain(pairs, *given))
+    )
+    torch.testing.assert_close(sums, wanted, rtol=1e-5, atol=1e-5)
+    weights = [question, *pairs.parameters()]
+    ours, theirs = (torch.autograd.grad((some**2).sum(), weights) for some in (sums, wanted))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 20])
 def test_pairs_are_narrow_under_autocast(kept: int) -> None:
     torch.manual_seed(1)
     pairs = PairSums(CHANNELS, ASKED, UNITS, kept=kept)

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmn.data.vocabulary import WordVocabulary
 from nmn.nn.question_encoder import (
@@ -36,6 +38,29 @@ def test_the_whole_is_the_last_state(encoder: QuestionEncoder) -> None:
     half = 4 if encoder.config.both_ways else 8
     torch.testing.assert_close(encoded.whole[0, :half], encoded.words[0, -1, :half])
     torch.testing.assert_close(encoded.whole[0, half:], encoded.words[0, 0, half:])
+
+
+def test_many_questions_are_as_packed_sequences_have_them(encoder: QuestionEncoder) -> None:
+    lengths = torch.randint(1, 12, (200,), generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(1, 9, (200, 12)) * (torch.arange(12) < lengths[:, None])
+    embedded = encoder.word(tokens)
+    ways = [encoder.lstm, encoder.from_end] if encoder.config.both_ways else [encoder.lstm]
+    reference = nn.LSTM(6, ways[0].hidden_size, batch_first=True, bidirectional=len(ways) == 2)
+    named = zip(("", "_reverse"), ways, strict=False)
+    weights: dict[str, Tensor] = {}
+    for end, way in named:
+        weights |= {f"{name}{end}": value for name, value in way.named_parameters()}
+    packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+    states, (ends, _) = torch.func.functional_call(reference, weights, (packed,))
+    words, _ = pad_packed_sequence(states, batch_first=True, total_length=12)
+    encoded = encoder(tokens)
+    torch.testing.assert_close(encoded.words, words)
+    torch.testing.assert_close(encoded.whole, ends.transpose(0, 1).flatten(1))
+    learned = list(encoder.parameters())
+    ours = torch.autograd.grad((encoded.words**2).sum() + encoded.whole.sum(), learned)
+    theirs = torch.autograd.grad((words**2).sum() + ends.sum(), learned)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_the_order_of_words_counts(encoder: QuestionEncoder) -> None:
