@@ -19,11 +19,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from workload import clevr_questions
 
 from nmn.data.vocabulary import vocabulary_of
-from nmn.data.words import words_of
 from nmn.domain import load_domain
-from nmn.generate.clevr import StatesWorldConfig, make_states
 from nmn.memory import keep_freed_memory
 from nmn.policies.base import Policy
 from nmn.policies.decode import Decoding
@@ -89,21 +88,10 @@ def seconds(policy: Policy, decoding: Decoding, words: Tensor, batch: int) -> fl
     return time.perf_counter() - started
 
 
-def questions(count: int) -> list[tuple[str, ...]]:
-    """The words of generated CLEVR questions."""
-    found: list[tuple[str, ...]] = []
-    begin = 0
-    while len(found) < count:
-        made = make_states(StatesWorldConfig(), 0, "train", range(begin, begin + 50)).questions
-        found += [words_of(record["question"]) for record in made]
-        begin += 50
-    return found[:count]
-
-
 def measure(kind: str, arguments: argparse.Namespace) -> dict[str, float | str]:
     """Programs a second of a kind of policy, and the ratio to masks program by program."""
     domain = load_domain("clevr")
-    tokens, asked = TokenVocabulary(domain), questions(arguments.questions)
+    tokens, asked = TokenVocabulary(domain), clevr_questions(arguments.questions)
     vocabulary = vocabulary_of(asked)
     torch.manual_seed(0)
     policy: Policy

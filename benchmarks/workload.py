@@ -1,4 +1,4 @@
-"""What the benchmarks of executors run: programs, features, and models of both families.
+"""What several benchmarks run: programs, features, and models of both families.
 
 "small" are 32 channels on 12x12 cells, "paper" 128 channels on 14x14 cells, the size of the models
 in the papers. Programs are the real CLEVR questions of `NMN_REAL_DATA` where that is set, and
@@ -22,9 +22,11 @@ from torch.nn import functional
 
 from nmn.data.batch import Batch
 from nmn.data.clevr import read_questions
+from nmn.data.words import words_of
 from nmn.domain import load_domain
 from nmn.execution.batched import BatchedConfig, BatchedExecutor
 from nmn.execution.reference import ReferenceExecutor
+from nmn.generate.clevr import StatesWorldConfig, make_states
 from nmn.generate.programs import random_program
 from nmn.modules import build_bank
 from nmn.nn.features import Features, grid_features
@@ -198,3 +200,14 @@ def seconds(run: Callable[[], object], device: str = "cpu") -> float:
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
+
+
+def clevr_questions(count: int) -> list[tuple[str, ...]]:
+    """The words of so many generated CLEVR questions."""
+    found: list[tuple[str, ...]] = []
+    begin = 0
+    while len(found) < count:
+        made = make_states(StatesWorldConfig(), 0, "train", range(begin, begin + 50)).questions
+        found += [words_of(record["question"]) for record in made]
+        begin += 50
+    return found[:count]
