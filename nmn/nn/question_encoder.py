@@ -121,7 +121,7 @@ def _states(
     """The states at each word, and anything behind the last one.
 
     Questions of like length are read together, so that few steps are about padding. PyTorch's
-    packed sequences have none, but are several times slower on a CPU
+    packed sequences have none, but are about twice as slow on a CPU
     (`benchmarks/question_encoder.py`).
     """
     groups = max(1, len(words) // _TOGETHER) if words.device.type == "cpu" else 1
