@@ -102,7 +102,7 @@ class QuestionEncoder(nn.Module):
         whole = _at(words, last[:, None]).squeeze(1)
         if self.config.both_ways:
             # Each question from its end, and the states back to where their words are.
-            places = (last[:, None] - torch.arange(tokens.shape[1], device=tokens.device)).abs()
+            places = last[:, None] - torch.arange(tokens.shape[1], device=tokens.device)
             places = torch.where(present, places, 0)
             turned = _at(_states(self.from_end, _at(embedded, places), lengths), places)
             words = torch.cat([words, turned], 2)
