@@ -83,6 +83,15 @@ def test_a_question_without_words_is_nothing_beside_others_too(encoder: Question
     assert encoded.whole[1].any()
 
 
+def test_forget_gates_are_rather_open_at_first(encoder: QuestionEncoder) -> None:
+    biases = [value for name, value in encoder.named_parameters() if "bias_ih" in name]
+    for bias in biases:
+        taken, forgotten, cell, said = bias.chunk(4)
+        reach = 1 / len(forgotten) ** 0.5
+        assert ((forgotten - 1).abs() <= reach + 1e-6).all()
+        assert all((other.abs() <= reach + 1e-6).all() for other in (taken, cell, said))
+
+
 def test_gradient_reaches_all_weights_but_those_of_padding(encoder: QuestionEncoder) -> None:
     encoder(TOKENS).whole.sum().backward()
     assert all(parameter.grad is not None for parameter in encoder.parameters())
