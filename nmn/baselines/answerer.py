@@ -1,6 +1,7 @@
 """The models beside module networks: they answer words about cells, without programs."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,6 +67,9 @@ class AnswererConfig(Config):
         question: how questions are read.
         pool: `(rows, columns)` of cells into which those of the stem are brought, the largest
             value of each channel; none for those of the stem.
+        normalised: whether reasoners are given standardised channels of pictures (Ioffe and Szegedy
+            2015), and questions as a whole of one length (Ba et al. 2016). What differs between
+            cells and between questions is small at first otherwise, and learned from late.
         hard: which cells are chosen.
         reasoner: what answers.
         augment: how pictures are changed in training.
@@ -77,6 +81,7 @@ class AnswererConfig(Config):
     stem: AnyStemConfig = StemConfig()
     question: QuestionEncoderConfig = QuestionEncoderConfig()
     pool: tuple[int, int] | None = None
+    normalised: bool = False
     hard: HardAttentionConfig = HardAttentionConfig()
     reasoner: AnyReasoner = RelationNetworkConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -126,6 +131,12 @@ class Answerer(Model):
         if config.hard.share < 1:
             size = FeatureSize(size.channels)  # what is chosen is on no grid
         asked = config.question.hidden
+        self.standardise: nn.Module = nn.Identity()
+        self.level: nn.Module = nn.Identity()
+        if config.normalised:
+            self.level = nn.LayerNorm(asked, elementwise_affine=False)
+            if self.sees_pictures:
+                self.standardise = nn.BatchNorm1d(size.channels, affine=False)
         self.question = build_question_encoder(words, config.question)
         self.reasoner: Reasoner = build_reasoner(config.reasoner, size, asked, domain)
         self.reward_baseline = RewardBaseline("moving_average")
@@ -199,11 +210,14 @@ class Answerer(Model):
             features = self._states(batch)
         if self.config.pool is not None:
             features = pooled(features, self.config.pool)
+        cells = self.standardise(features.values.flatten(0, 1))
+        features = replace(features, values=cells.view_as(features.values))
         drawing = (
             nullcontext() if generator is None else drawing_from(generator, batch.tokens.device)
         )
         with drawing, training_precision(self.config.training, self, features.values):
             questions = self.question(batch.tokens)
+            questions = replace(questions, whole=self.level(questions.whole))
             asked = Asked(features, batch.picture, questions, batch.families, generator)
             said: Reasoning = self.reasoner(asked)
         return said.wide()

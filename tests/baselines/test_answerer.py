@@ -10,6 +10,7 @@ import torch
 
 import nmn
 from nmn.baselines.answerer import Answerer, AnswererConfig
+from nmn.baselines.base import Asked
 from nmn.config import build
 from nmn.data.batch import Batch, collate
 from nmn.data.clevr_scenes import scene_from_json
@@ -126,6 +127,43 @@ def test_objects_are_where_the_stem_sees_them(clevr: Domain) -> None:
             continue
         with pytest.raises(DataError, match=r"picture 0: .*within a picture of 240x160"):
             model.loss(asked, torch.Generator())
+
+
+def test_reasoners_are_given_standardised_cells_and_questions_of_one_length(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    model = answerer(shapes, normalised=True, training="float32")
+    plain = answerer(shapes, training="float32")
+    given: list[Asked] = []
+    for one in (model, plain):
+        one.train()
+        one.reasoner.register_forward_pre_hook(lambda _, asked: given.append(*asked))
+        one.reason(batch[0])
+    ours, theirs = given
+    cells, before = (asked.features.values.flatten(0, 1) for asked in given)
+    wanted = (before - before.mean(0)) / (before.var(0, correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(cells, wanted, atol=1e-4, rtol=1e-4)
+    whole = theirs.questions.whole
+    level = whole - whole.mean(1, keepdim=True)
+    level = level / (whole.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(ours.questions.whole, level, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.questions.words, theirs.questions.words)
+    assert {name for name, _ in model.named_parameters()} == {
+        name for name, _ in plain.named_parameters()
+    }
+
+
+def test_trained_it_looks_at_each_picture_by_itself_all_the_same(
+    shapes: Domain, batch: tuple[Batch, WordVocabulary]
+) -> None:
+    model = answerer(shapes, normalised=True)
+    model.train()
+    model.reason(batch[0])
+    model.eval()
+    made = generate_shapes(ShapesWorldConfig(), 0, "train", 8)
+    alone = collate([made[3]], made.domain, batch[1])
+    together = model.predict(batch[0]).log_probabilities[3:4]
+    torch.testing.assert_close(model.predict(alone).log_probabilities, together)
 
 
 @pytest.mark.parametrize("units", [{"pairs": [0]}, {"pairs": [-1]}, {"hidden": [10**9]}])
