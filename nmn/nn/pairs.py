@@ -65,11 +65,10 @@ class PairSums(nn.Module):
         question: Float[Tensor, "batch asked"],
     ) -> Float[Tensor, "batch cell unit"]:
         """The sums for the cells of the picture of each question; 0 for those not there."""
-        alike = None
-        if values.device.type == "cpu" and not present.all():
-            # Pictures with like numbers of cells go together, and few pairs are of none.
-            alike = present.sum(1)[picture].argsort()
-            picture, question = picture[alike], question[alike]
+        # Pictures with like numbers of cells go together, and few pairs are of none.
+        order = present.sum(1)[picture].argsort(stable=True)
+        ragged = values.device.type == "cpu" and not present.all()
+        picture, question = picture[order], question[order]
         one, other = self.one(values)[picture], self.other(values)[picture]
         one = one + self.question(question)[:, None]
         there = present[picture].to(one.dtype)  # a narrow one under autocast
@@ -78,11 +77,11 @@ class PairSums(nn.Module):
         rows = max(1, self.at_once // (cells * cells * max(widths)))
         some = max(1, min(cells, self.at_once // (rows * cells * max(widths))))
         again = torch.is_grad_enabled() and batch * cells * cells * sum(widths) > self.kept
-        rows = rows if alike is None else min(rows, _ALIKE)
+        rows = min(rows, _ALIKE) if ragged else rows
         sums = []
         for begin in range(0, batch, rows):
             chosen = slice(begin, begin + rows)
-            used = cells if alike is None else _used(there[chosen])
+            used = _used(there[chosen]) if ragged else cells
             parts = []
             for first in range(0, used, some):
                 rest = slice(first, min(first + some, used))
@@ -93,8 +92,7 @@ class PairSums(nn.Module):
                     else self._sums(*given)
                 )
             sums.append(functional.pad(torch.cat(parts, 1), (0, 0, 0, cells - used)))
-        whole = torch.cat(sums) * there[:, :, None]
-        return whole if alike is None else whole[alike.argsort()]
+        return (torch.cat(sums) * there[:, :, None])[order.argsort()]
 
     def _sums(
         self,
